@@ -1,0 +1,1 @@
+"""The socket that an adapter plugs into."""

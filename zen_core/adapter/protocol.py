@@ -1,0 +1,128 @@
+"""What an adapter is: a name, a feature table, and a way to emit files or to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from zen_core.adapter.features import Feature, SupportTable
+from zen_core.adapter.options import AdapterOptions
+from zen_core.contract.manifest import PipelineManifest
+from zen_core.contract.settings import Settings
+from zen_core.ir.specs import PipelineSpec
+
+ADAPTER_API_VERSION = 1
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """Translates the IR for one orchestrator. Reads nothing but the IR. Its class takes no arguments."""
+
+    name: str
+    """The name on the command line and in `[adapters.NAME]`."""
+    api_version: int
+    """The `ADAPTER_API_VERSION` it was written for."""
+    versions: str
+    """The versions of the orchestrator that it is tested with, for people."""
+    options_model: type[AdapterOptions]
+
+    def support(self, options: AdapterOptions) -> SupportTable:
+        """How the target stands to every feature, under these options."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmissionRequest:
+    """What an adapter gets to emit a pipeline from."""
+
+    pipeline: PipelineSpec
+    zen_version: str
+    options: AdapterOptions
+    waived: tuple[Feature, ...] = ()
+    """Features that the pipeline uses, the target lacks, and the project waives: named in the emitted header."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmittedFile:
+    """One file, its path relative to the output folder, in POSIX form."""
+
+    path: str
+    content: bytes
+
+
+@runtime_checkable
+class EmittingAdapter(Adapter, Protocol):
+    """An adapter that writes native code."""
+
+    def emit(self, request: EmissionRequest) -> tuple[EmittedFile, ...]:
+        """The orchestrator's own files. Manifest and code bundle are added by the compiler, in `sidecar_folder`."""
+
+    def sidecar_folder(self, pipeline: PipelineSpec) -> str:
+        """The folder beside the emitted code, relative to the output, that holds manifest and code bundle."""
+
+
+class RunObserver(Protocol):
+    """Told what an engine does, as it does it; called from any thread, one call at a time."""
+
+    def run_started(self, run_id: str, steps: tuple[str, ...]) -> None:
+        """A run begins; the steps in topological order."""
+
+    def step_started(self, step: str, attempt: int) -> None:
+        """A step's code begins."""
+
+    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
+        """An attempt failed and another will follow."""
+
+    def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
+        """A step ended: completed, cached, failed, upstream_failed, cancelled."""
+
+    def step_output(self, step: str, text: str) -> None:
+        """A line that the step printed."""
+
+    def run_finished(self, status: str, seconds: float) -> None:
+        """The run ended."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What an engine gets to run a pipeline from.
+
+    Attributes:
+        functions: the step functions by entry point.
+        parameters: overrides by name: Python values, or texts as typed on the command line (see `texts`).
+        texts: names of those parameters that are texts still to be read by the declared type.
+        refresh: steps that execute although a result is there.
+        only: run this step alone; what it reads comes from the pipeline's latest run.
+        from_step: run this step and all after it; the others come from the latest run.
+        debug: serial, in the main thread, without child processes.
+    """
+
+    manifest: PipelineManifest
+    functions: Mapping[str, Callable[..., Any]]
+    settings: Settings
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    texts: frozenset[str] = frozenset()
+    no_cache: bool = False
+    refresh: frozenset[str] = frozenset()
+    only: str | None = None
+    from_step: str | None = None
+    debug: bool = False
+    options: AdapterOptions = field(default_factory=AdapterOptions)
+    observer: RunObserver | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended; `error` is the exception of the step that failed first, the user's own where it was one."""
+
+    run_id: str
+    status: str
+    error: BaseException | None = None
+
+
+@runtime_checkable
+class RunningAdapter(Adapter, Protocol):
+    """An adapter that is an engine itself."""
+
+    def run(self, request: RunRequest) -> RunOutcome:
+        """Run to the end. Raises ZenError for what is wrong before the first step; a failed step is an outcome."""

@@ -1,0 +1,1 @@
+"""What crosses into a task: manifest, refs, identity, cache key. Standard library only, and versioned."""

@@ -1,0 +1,97 @@
+"""Where an input of a step comes from. Read by the IR (as its field types) and by the shim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+CLOSED = {"extra": "forbid"}
+"""Read by pydantic where the IR uses these classes as field types; the classes themselves need no pydantic."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterBinding:
+    """The value of a pipeline parameter."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = CLOSED
+    parameter: str
+    kind: Literal["parameter"] = "parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantBinding:
+    """A value written in the pipeline's body, in the JSON form of `contract.values`."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = CLOSED
+    value: Any = None
+    kind: Literal["constant"] = "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBinding:
+    """An output of another step."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = CLOSED
+    step: str
+    output: str
+    kind: Literal["output"] = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class ListBinding:
+    """A list, or with `as_tuple` a tuple, of bindings, in order."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = CLOSED
+    items: tuple[Binding, ...] = ()
+    as_tuple: bool = False
+    kind: Literal["list"] = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class DictBinding:
+    """A dict with text keys of bindings."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = CLOSED
+    items: dict[str, Binding] = field(default_factory=dict)
+    kind: Literal["dict"] = "dict"
+
+
+Binding = ParameterBinding | ConstantBinding | OutputBinding | ListBinding | DictBinding
+
+_KIND_BY_NAME: dict[str, Any] = {
+    "parameter": ParameterBinding,
+    "constant": ConstantBinding,
+    "output": OutputBinding,
+}
+
+
+def binding_from_json(document: dict[str, Any]) -> Binding:
+    """Read a binding from the manifest. Raises KeyError or TypeError for what is none."""
+    kind = document["kind"]
+    if kind == "list":
+        items = tuple(binding_from_json(item) for item in document.get("items", ()))
+        return ListBinding(items, document.get("as_tuple", False))
+    if kind == "dict":
+        return DictBinding({key: binding_from_json(item) for key, item in document.get("items", {}).items()})
+    binding: Binding = _KIND_BY_NAME[kind](**document)
+    return binding
+
+
+def iter_leaves(binding: Binding, path: str = "") -> Iterator[tuple[str, Binding]]:
+    """The parameter, constant and output bindings within, each with its path such as `[0]` or `['a']`."""
+    if isinstance(binding, ListBinding):
+        for index, item in enumerate(binding.items):
+            yield from iter_leaves(item, f"{path}[{index}]")
+    elif isinstance(binding, DictBinding):
+        for key, item in binding.items.items():
+            yield from iter_leaves(item, f"{path}[{key!r}]")
+    else:
+        yield path, binding
+
+
+def iter_outputs(binding: Binding) -> Iterator[OutputBinding]:
+    """The step outputs that a binding reads."""
+    for _, leaf in iter_leaves(binding):
+        if isinstance(leaf, OutputBinding):
+            yield leaf

@@ -1,0 +1,1 @@
+"""The IR: a pipeline as frozen, closed, versioned data that knows no orchestrator."""
