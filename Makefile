@@ -1,0 +1,61 @@
+# The front door: on a machine with Python 3.11 and make, every target sets up what it needs.
+PYTHON ?= python3.11
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+# where this is set, every start of Python compiles every module again
+unexport PYTHONDONTWRITEBYTECODE
+
+CORE := .venvs/core/bin
+SETUP := tools/environments.py tools/bootstrap.py pyproject.toml
+
+.PHONY: help demo test check bench constraints clean lint fast-tests all-tests wheel-tests integration-tests python
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venvs/core/ready  ## run an example from end to end
+	$(CORE)/python -m examples.demo
+
+check: lint fast-tests  ## linters, types, import contracts and the fast tests: seconds
+
+test: lint all-tests wheel-tests integration-tests  ## everything, real servers included: minutes
+
+bench: .venvs/core/ready  ## measure the budgets
+	$(CORE)/python -m benchmarks
+
+constraints: | python  ## resolve the pinned sets of constraints/ again, to the newest versions that fit
+	$(PYTHON) -m tools.environments resolve
+
+clean:  ## remove the environments, builds and caches
+	rm -rf .venvs dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+lint: .venvs/core/ready
+	$(CORE)/ruff check .
+	$(CORE)/ruff format --check .
+	$(CORE)/mypy
+	$(CORE)/mypy tools integration_tests/services integration_tests/conftest.py
+	$(CORE)/lint-imports
+	$(PYTHON) -m tools.environments check
+
+fast-tests: .venvs/core/ready
+	$(CORE)/python -m pytest tests -q -m "not slow" -n auto
+
+all-tests: .venvs/core/ready
+	$(CORE)/python -m pytest tests -q -n auto
+
+wheel-tests: .venvs/core/ready  ## the tests against the built wheel instead of the source tree
+	$(PYTHON) -m tools.environments wheel
+	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -n auto -o pythonpath= -p installed_only
+
+integration-tests: .venvs/core/ready .venvs/airflow3/ready  ## the tests that start real servers
+	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs
+
+.venvs/%/ready: constraints/%.txt constraints/%.in $(SETUP) | python
+	$(PYTHON) -m tools.environments build $*
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Zen needs Python 3.11 or newer: '$(PYTHON)' is missing or older. Install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }

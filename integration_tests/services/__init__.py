@@ -1,0 +1,1 @@
+"""Real servers for the integration tests: started on free ports, stopped with all they started."""
