@@ -4,7 +4,9 @@ A tier whose prerequisite is missing is skipped and named at the end; where CI i
 """
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from integration_tests.services.airflow3 import Airflow3, Airflow3Offline, missi
 from integration_tests.services.mlflow_server import MlflowServer
 from integration_tests.services.postgres import PostgresServer
 
+ROOT = Path(__file__).resolve().parents[1]
 NOT_RUN = pytest.StashKey[dict[str, str]]()
 
 
@@ -41,16 +44,14 @@ def mlflow_server() -> Iterator[MlflowServer]:
 
 
 @pytest.fixture(scope="session")
-def zen_variables(
-    postgres: PostgresServer, mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """Zen's settings for a store that all tasks share; a test reads it with the same variables."""
+def zen_variables(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Zen's settings for stores that all tasks share; a test reads them with the same variables."""
     shared = tmp_path_factory.mktemp("zen")
-    (shared / "data").mkdir()
+    shutil.copytree(ROOT / "examples" / "breast_cancer" / "data", shared / "root" / "data")
     return {
-        "ZEN_LINEAGE_URL": postgres.create_database("zen"),
+        "ZEN_LINEAGE_URL": f"sqlite:///{shared / 'zen.db'}",
         "ZEN_ARTIFACT_URL": str(shared / "artifacts"),
-        "ZEN_DATA_ROOT": str(shared / "data"),
+        "ZEN_DATA_ROOT": str(shared / "root"),
         "ZEN_SHARED_FILESYSTEM": "true",
         "ZEN_DEPLOYMENT": "integration-tests",
         "MLFLOW_TRACKING_URI": mlflow_server.url,

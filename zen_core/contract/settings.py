@@ -81,8 +81,9 @@ class Settings:
         )
 
     def to_bundle_json(self) -> dict[str, Any]:
-        """What a code bundle carries for its tasks: the project's file as it stands, without the root."""
-        return dict(_read_document(self.root)[0]) if self.root else {}
+        """What a code bundle carries for its tasks: the project's file as it stands, and the stack that was chosen."""
+        document = dict(_read_document(self.root)[0]) if self.root else {}
+        return {**document, "stack": self.stack} if self.stack else document
 
 
 _TEXT, _FLAG, _TEXTS, _TABLE = "text", "true or false", "a list of texts", "a table"

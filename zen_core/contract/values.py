@@ -14,6 +14,7 @@ import decimal
 import enum
 import math
 import pathlib
+import sys
 import uuid
 from collections.abc import Callable
 from importlib import import_module
@@ -98,6 +99,14 @@ def _mapping_to_json(value: dict[Any, Any], path: str) -> Any:
 def _object_to_json(value: Any, path: str) -> Any:
     if isinstance(value, File):
         return _tagged("file", value.reference)
+    library = type(value).__module__.partition(".")[0]
+    if library == "numpy" and isinstance(value, sys.modules["numpy"].generic):
+        plain = value.item()
+        if type(plain) in (bool, int, float) and value.dtype.kind in "biuf":  # not a time, whose item() drops the unit
+            return _tagged("numpy", to_json(plain, path=path), dtype=str(value.dtype))
+    if library == "pandas":
+        # A Timestamp and NaT are datetimes, but a datetime has neither nanoseconds nor NaT.
+        raise UnserializableError(value, path)
     if isinstance(value, enum.Enum):
         return _tagged("enum", value.name, **{"class": _class_path(value, path)})
     if type(value) is tuple:
@@ -127,6 +136,10 @@ def _object_to_json(value: Any, path: str) -> Any:
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
         return _tagged("dataclass", _mapping_to_json(fields, path), **{"class": _class_path(value, path)})
     raise UnserializableError(value, path)
+
+
+def _numpy_scalar(document: dict[str, Any]) -> Any:
+    return import_module("numpy").dtype(document["dtype"]).type(from_json(document["value"]))
 
 
 def _class_path(value: object, path: str) -> str:
@@ -159,6 +172,7 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "uuid": lambda document: uuid.UUID(document["value"]),
     "path": lambda document: pathlib.Path(document["value"]),
     "file": lambda document: File(document["value"]),
+    "numpy": _numpy_scalar,
     "enum": lambda document: _load_class(document)[document["value"]],
     "model": lambda document: _load_class(document).model_validate(document["value"]),
     "dataclass": lambda document: _load_class(document)(**from_json(document["value"])),

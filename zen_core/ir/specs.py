@@ -21,7 +21,7 @@ from zen_core.contract.bindings import (
 )
 from zen_core.contract.canonical import canonical_json, digest_json
 
-IR_VERSION = 1
+IR_VERSION: Literal[1] = 1
 _NOT_IN_DIGEST = ("description", "source")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]

@@ -1,0 +1,65 @@
+"""The Airflow adapter: what it can express, and the files it emits."""
+
+from __future__ import annotations
+
+from zen_airflow.emission import emit_dag
+from zen_airflow.lowering import lower_pipeline
+from zen_airflow.options import AirflowOptions
+from zen_core.adapter.features import NATIVE, Feature, Support, SupportTable, lowered, unsupported
+from zen_core.adapter.options import AdapterOptions
+from zen_core.adapter.protocol import ADAPTER_API_VERSION, EmissionRequest, EmittedFile
+from zen_core.contract.manifest import CODE_FILE
+from zen_core.ir.specs import PipelineSpec
+
+_NEEDS_KUBERNETES = unsupported('only the Kubernetes executor sizes a task: [adapters.airflow] executor = "kubernetes"')
+
+
+class AirflowAdapter:
+    """Emits one DAG file in TaskFlow style that runs unchanged on Airflow 2.11 and 3.3."""
+
+    name = "airflow"
+    api_version = ADAPTER_API_VERSION
+    versions = "2.11, 3.3"
+    packages = ("apache-airflow",)
+    options_model: type[AdapterOptions] = AirflowOptions
+
+    def support(self, options: AdapterOptions) -> SupportTable:
+        """How Airflow stands to every feature; resources depend on the executor."""
+        assert isinstance(options, AirflowOptions)
+        sized = NATIVE if options.executor == "kubernetes" else _NEEDS_KUBERNETES
+        return {**_SUPPORT, Feature.RESOURCES: sized, Feature.GPU: sized}
+
+    def emit(self, request: EmissionRequest) -> tuple[EmittedFile, ...]:
+        """The DAG file, and the `.airflowignore` that keeps Airflow from taking the code bundle for a DAG."""
+        assert isinstance(request.options, AirflowOptions)
+        dag = lower_pipeline(request.pipeline, request.options, waived=request.waived)
+        text = emit_dag(dag, zen_version=request.zen_version, ir_digest=request.pipeline.digest, waived=request.waived)
+        # One line that means the same as a regular expression (Airflow 2) and as a glob (Airflow 3).
+        ignore = EmittedFile(f"{self.sidecar_folder(request.pipeline)}/.airflowignore", f"{CODE_FILE}\n".encode())
+        return EmittedFile(f"{dag.dag_id}.py", text.encode()), ignore
+
+    def sidecar_folder(self, pipeline: PipelineSpec) -> str:
+        """`NAME.zen`, beside `NAME.py`."""
+        return f"{pipeline.name}.zen"
+
+
+_SUPPORT: dict[Feature, Support] = {
+    Feature.PARAMETERS: NATIVE,
+    Feature.SCHEDULED_TIME: lowered("the shim takes the tick from the DAG run when the task runs"),
+    Feature.MULTIPLE_OUTPUTS: lowered("a task returns one small dict with a ref for each output"),
+    Feature.COLLECTED_INPUTS: lowered("the shim builds the list or dict from the refs of the upstream tasks"),
+    Feature.ORDERING: NATIVE,
+    Feature.RETRY: NATIVE,
+    Feature.RETRY_BACKOFF: NATIVE,
+    Feature.RETRY_BACKOFF_FACTOR: unsupported("Airflow 2.11 can only double the delay between attempts"),
+    Feature.TIMEOUT: lowered("the shim ends the attempt; execution_timeout is a back-stop behind it"),
+    Feature.SCHEDULE: NATIVE,
+    Feature.SCHEDULE_TIMEZONE: NATIVE,
+    Feature.SCHEDULE_OVERLAP_QUEUE: NATIVE,
+    Feature.SCHEDULE_OVERLAP_SKIP: unsupported("Airflow queues a tick while an earlier run is going on"),
+    Feature.SCHEDULE_OVERLAP_ALLOW: NATIVE,
+    Feature.SCHEDULE_CATCH_UP: NATIVE,
+    Feature.TAGS: lowered(
+        "a pipeline's tags become the DAG's; a step's are kept in the manifest, Airflow tags no tasks"
+    ),
+}

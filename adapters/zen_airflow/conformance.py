@@ -1,0 +1,155 @@
+"""How the conformance suite reads back what this adapter emits: from the text, and with Airflow itself."""
+
+from __future__ import annotations
+
+import ast
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from zen_airflow.lowering import END_TASK
+from zen_airflow.parameters import lower_parameter
+from zen_core.adapter.protocol import EmittedFile
+from zen_core.ir.specs import PipelineSpec
+from zen_core.testing.conformance.protocol import EmittedPipeline, EmittedStep
+
+
+class Conformance:
+    """Reads emitted DAG files."""
+
+    allowed_imports = frozenset({"airflow", "pendulum"})
+
+    def read(self, files: tuple[EmittedFile, ...]) -> EmittedPipeline:
+        """The pipeline as the text alone says it."""
+        (file,) = (file for file in files if file.path.endswith(".py"))
+        return _DagReader(ast.parse(file.content)).pipeline()
+
+    def expected_default(self, spec: PipelineSpec, name: str) -> Any:
+        """The default as the form shows it."""
+        (parameter,) = (parameter for parameter in spec.parameters if parameter.name == name)
+        return lower_parameter(parameter).default
+
+    def load(self, folder: Path) -> dict[str, EmittedPipeline]:
+        """All DAGs of a folder by id, as Airflow's own loader reads them. Raises ValueError for import errors."""
+        try:
+            from airflow.dag_processing.dagbag import DagBag
+
+            bag = DagBag(str(folder))
+        except ImportError:  # Airflow 2
+            from airflow.models import DagBag
+
+            bag = DagBag(str(folder), include_examples=False)
+        if bag.import_errors:
+            raise ValueError(str(bag.import_errors))
+        return {dag_id: _from_dag(dag) for dag_id, dag in bag.dags.items()}
+
+
+class _DagReader:
+    """Walks the one function that makes the DAG."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        (self._dag,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and _decorator(node, "dag"))
+        self._functions = [node for node in self._dag.body if isinstance(node, ast.FunctionDef)]
+        self._step_by_function = {node.name: _task_id(node) for node in self._functions}
+        self._step_by_variable: dict[str, str] = {}
+        self._upstream: dict[str, set[str]] = {}
+
+    def pipeline(self) -> EmittedPipeline:
+        """All that the file says."""
+        for node in self._dag.body:
+            self._read_statement(node)
+        if set(self._upstream) != {step for step in self._step_by_function.values() if step != END_TASK}:
+            raise ValueError("a task is defined and not called, or called and not defined")
+        arguments = _keywords(_decorator(self._dag, "dag"))
+        defaults, required = _params(arguments.get("params"))
+        return EmittedPipeline(
+            steps={_task_id(node): self._step(node) for node in self._functions if _task_id(node) != END_TASK},
+            defaults=defaults,
+            required=required,
+            tags=frozenset(ast.literal_eval(arguments["tags"]) if "tags" in arguments else ()),
+        )
+
+    def _step(self, node: ast.FunctionDef) -> EmittedStep:
+        arguments = _keywords(_decorator(node, "task"))
+        timeout = arguments.get("execution_timeout")
+        delay = arguments.get("retry_delay")
+        return EmittedStep(
+            upstream=frozenset(self._upstream[_task_id(node)]),
+            retries=ast.literal_eval(arguments["retries"]) if "retries" in arguments else 0,
+            retry_delay_seconds=_seconds(delay) if delay else 0.0,
+            timeout_seconds=_seconds(timeout) if timeout else None,
+        )
+
+    def _read_statement(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+            step = self._step_by_function[ast.unparse(node.value.func)]
+            if step in self._upstream:
+                raise ValueError(f"the task {step} is called twice")
+            self._step_by_variable[node.targets[0].id] = step
+            self._upstream[step] = {self._step_by_variable[ast.unparse(item)] for item in node.value.args}
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.BinOp):
+            then = node.value.right
+            if isinstance(then, ast.Name):
+                step = self._step_by_variable[then.id]
+                self._upstream[step] |= {self._step_by_variable[name] for name in _names(node.value.left)}
+
+
+def _names(node: ast.expr) -> list[str]:
+    return [item.id for item in ast.walk(node) if isinstance(item, ast.Name)]
+
+
+def _decorator(node: ast.FunctionDef, name: str) -> ast.Call | None:
+    calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
+    return next((item for item in calls if isinstance(item.func, ast.Name) and item.func.id == name), None)
+
+
+def _keywords(node: ast.Call | None) -> dict[str, ast.expr]:
+    return {item.arg: item.value for item in node.keywords if item.arg} if node else {}
+
+
+def _task_id(node: ast.FunctionDef) -> str:
+    arguments = _keywords(_decorator(node, "task"))
+    return str(ast.literal_eval(arguments["task_id"])) if "task_id" in arguments else node.name
+
+
+def _seconds(node: ast.expr) -> float:
+    return timedelta(**{name: ast.literal_eval(value) for name, value in _keywords_of(node).items()}).total_seconds()
+
+
+def _keywords_of(node: ast.expr) -> dict[str, ast.expr]:
+    return _keywords(node if isinstance(node, ast.Call) else None)
+
+
+def _params(node: ast.expr | None) -> tuple[dict[str, Any], frozenset[str]]:
+    defaults: dict[str, Any] = {}
+    required = set()
+    for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+        name = ast.literal_eval(key) if key else ""
+        if isinstance(value, ast.Call) and value.args:
+            defaults[name] = ast.literal_eval(value.args[0])
+        else:
+            required.add(name)
+    return defaults, frozenset(required)
+
+
+def _from_dag(dag: Any) -> EmittedPipeline:
+    # A required parameter has a marker object of Airflow's instead of a value, of a different class in each version.
+    values = {name: dag.params.get_param(name).value for name in dag.params}
+    required = {
+        name for name, value in values.items() if "ArgNotSet" in type(value).__name__ or value is NotImplemented
+    }
+    return EmittedPipeline(
+        steps={
+            task.task_id: EmittedStep(
+                upstream=frozenset(task.upstream_task_ids),
+                retries=task.retries,
+                retry_delay_seconds=task.retry_delay.total_seconds() if task.retries else 0.0,
+                timeout_seconds=task.execution_timeout.total_seconds() if task.execution_timeout else None,
+            )
+            for task in dag.tasks
+            if task.task_id != END_TASK
+        },
+        defaults={name: value for name, value in values.items() if name not in required},
+        required=frozenset(required),
+        tags=frozenset(dag.tags),
+    )

@@ -1,0 +1,296 @@
+"""From the IR to an Airflow DAG as data. Every decision of this adapter is made here; emission only writes it down."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from zen_airflow.options import AirflowOptions, AirflowStepOptions
+from zen_airflow.parameters import AirflowParam, lower_parameter
+from zen_core.adapter.features import Feature
+from zen_core.codegen.names import free_identifier, refuse_name, target_identifiers
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import ConfigError, UnsupportedFeatureError
+from zen_core.ir.graph import downstream_edges, read_steps
+from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
+
+END_TASK = "zen_end"
+"""The task that closes the run. It is a teardown, so that it runs whatever happened and never changes the result."""
+RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", END_TASK})
+"""Names that the emitted file uses itself."""
+BACK_STOP_SECONDS = 60
+"""How much later than the shim Airflow's own timeout strikes."""
+LONGEST_RETRY_DELAY_SECONDS = 24 * 60 * 60
+"""Airflow's core.max_task_retry_delay."""
+LONGEST_TAG = 100
+ALLOWED_RUNS = 16
+
+_FIRST_DAY = date(2020, 1, 1)
+
+
+@dataclass(frozen=True)
+class AirflowSchedule:
+    """A CronTriggerTimetable, and how its ticks are treated."""
+
+    cron: str
+    timezone: str
+    catch_up: bool
+    max_active_runs: int
+
+
+@dataclass(frozen=True)
+class AirflowRetry:
+    """`retries` and what goes with it."""
+
+    retries: int
+    delay_seconds: float
+    doubling: bool
+
+
+@dataclass(frozen=True)
+class AirflowPod:
+    """What the Kubernetes executor is asked for."""
+
+    requests: dict[str, str]
+    limits: dict[str, str]
+    node_selector: dict[str, str]
+
+
+@dataclass(frozen=True)
+class AirflowTask:
+    """One task.
+
+    Attributes:
+        step: the step's name in the IR, and the task id.
+        identifier: the function's name in the file; differs where the step's name is one of Python or of the file.
+        refs: the variable that holds what the task returns.
+        upstream: the steps whose outputs it reads.
+    """
+
+    step: str
+    identifier: str
+    refs: str
+    upstream: tuple[str, ...]
+    retry: AirflowRetry | None = None
+    execution_timeout_seconds: int | None = None
+    pod: AirflowPod | None = None
+    options: AirflowStepOptions = field(default_factory=AirflowStepOptions)
+
+
+@dataclass(frozen=True)
+class AirflowDag:
+    """The DAG.
+
+    Attributes:
+        orderings: for a step the further steps that it waits for without reading them.
+        leaves: the steps that nothing waits for.
+    """
+
+    dag_id: str
+    identifier: str
+    description: str
+    schedule: AirflowSchedule | None
+    start: date
+    timezone: str
+    params: tuple[AirflowParam, ...]
+    tags: tuple[str, ...]
+    default_args: dict[str, str | int]
+    tasks: tuple[AirflowTask, ...]
+    orderings: tuple[tuple[tuple[str, ...], str], ...]
+    leaves: tuple[str, ...]
+
+
+def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: tuple[Feature, ...] = ()) -> AirflowDag:
+    """The DAG for a pipeline whose features have been checked.
+
+    Raises:
+        ConfigError: options for a step that the pipeline does not have.
+        NameCollisionError: a step has the closing task's name, or two steps become one identifier.
+        UnsupportedFeatureError: a value beyond what Airflow takes; all of them.
+    """
+    option_by_step = _step_options(pipeline, options)
+    if problems := [*_find_beyond_limits(pipeline, options, waived)]:
+        raise UnsupportedFeatureError(diagnostics=problems)
+    identifiers = _identifiers(pipeline)
+    variables = _variables(identifiers)
+    reads = {step.name: read_steps(step) for step in pipeline.steps}
+    orderings = tuple(
+        (waits, step.name)
+        for step in pipeline.steps
+        if (waits := tuple(name for name in step.after if name not in reads[step.name]))
+    )
+    followers = downstream_edges(pipeline.steps)
+    return AirflowDag(
+        dag_id=pipeline.name,
+        identifier=target_identifiers([pipeline.name], reserved=RESERVED)[pipeline.name],
+        description=_first_line(pipeline.description),
+        schedule=_lower_schedule(pipeline.schedule),
+        start=_start(pipeline.schedule),
+        timezone=pipeline.schedule.timezone if pipeline.schedule else "UTC",
+        params=tuple(lower_parameter(parameter) for parameter in pipeline.parameters),
+        tags=pipeline.tags,
+        default_args=_default_args(options),
+        tasks=tuple(
+            AirflowTask(
+                step=step.name,
+                identifier=identifiers[step.name],
+                refs=variables[step.name],
+                upstream=reads[step.name],
+                retry=_lower_retry(step.retry),
+                execution_timeout_seconds=_back_stop(step),
+                pod=_lower_resources(step.resources, options, waived),
+                options=option_by_step.get(step.name, AirflowStepOptions()),
+            )
+            for step in pipeline.steps
+        ),
+        orderings=orderings,
+        leaves=tuple(name for name, after in followers.items() if not after),
+    )
+
+
+def _identifiers(pipeline: PipelineSpec) -> dict[str, str]:
+    for step in pipeline.steps:
+        if step.name == END_TASK:
+            raise refuse_name(END_TASK, purpose="the task that closes the run has this name", where=step.source or "")
+    return target_identifiers((step.name for step in pipeline.steps), reserved=RESERVED)
+
+
+def _variables(identifiers: dict[str, str]) -> dict[str, str]:
+    taken = {*identifiers.values(), *RESERVED}
+    found = {}
+    for name, identifier in identifiers.items():
+        found[name] = free_identifier(f"{identifier.rstrip('_') or identifier}_refs", taken)
+        taken.add(found[name])
+    return found
+
+
+def _first_line(description: str | None) -> str:
+    lines = (description or "").strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def _default_args(options: AirflowOptions) -> dict[str, str | int]:
+    # Without it, the installation's core.default_task_retries would retry a step that asks for no retries.
+    found: dict[str, str | int] = {"retries": 0}
+    for name in ("owner", "pool", "queue"):
+        if value := getattr(options, name):
+            found[name] = value
+    return found
+
+
+def _lower_schedule(schedule: ScheduleSpec | None) -> AirflowSchedule | None:
+    if schedule is None:
+        return None
+    runs = ALLOWED_RUNS if schedule.overlap == "allow" else 1
+    return AirflowSchedule(schedule.cron, schedule.timezone, schedule.catch_up, runs)
+
+
+def _start(schedule: ScheduleSpec | None) -> date:
+    return date.fromisoformat(schedule.start) if schedule and schedule.start else _FIRST_DAY
+
+
+def _lower_retry(retry: RetrySpec | None) -> AirflowRetry | None:
+    if retry is None:
+        return None
+    return AirflowRetry(retry.times, retry.delay_seconds, retry.backoff == 2 and retry.delay_seconds > 0)
+
+
+def _back_stop(step: StepSpec) -> int | None:
+    """Airflow's own timeout counts the wait for another worker's result too, which the step's does not."""
+    if step.timeout_seconds is None:
+        return None
+    wait = step.cache.wait_seconds if step.cache.enabled else 0
+    return math.ceil(step.timeout_seconds + wait) + BACK_STOP_SECONDS
+
+
+def _lower_resources(
+    resources: ResourceSpec | None, options: AirflowOptions, waived: tuple[Feature, ...]
+) -> AirflowPod | None:
+    if resources is None or options.executor != "kubernetes":
+        return None
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    if resources.cpu is not None:
+        requests["cpu"] = _cpu_quantity(resources.cpu)
+    if resources.memory_bytes is not None:
+        requests["memory"] = limits["memory"] = _memory_quantity(resources.memory_bytes)
+    if resources.gpu is not None:
+        limits["nvidia.com/gpu"] = str(resources.gpu)
+    selector = {options.gpu_type_label: resources.gpu_type} if options.gpu_type_label and resources.gpu_type else {}
+    return AirflowPod(requests, limits, selector)
+
+
+def _cpu_quantity(cores: float) -> str:
+    return str(int(cores)) if cores == int(cores) else f"{math.ceil(cores * 1000)}m"
+
+
+def _memory_quantity(size: int) -> str:
+    for unit, factor in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return str(size)
+
+
+# -- what a value may be ----------------------------------------------------------------------------------------
+
+
+def _step_options(pipeline: PipelineSpec, options: AirflowOptions) -> dict[str, AirflowStepOptions]:
+    found = options.steps.get(pipeline.name, {})
+    names = [step.name for step in pipeline.steps]
+    problems = []
+    for name in found:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"its steps: {', '.join(names[:10])}"
+            where = f"[adapters.airflow.steps.{pipeline.name}] {name}"
+            message = f"the pipeline {pipeline.name!r} has no step {name!r}"
+            problems.append(Diagnostic("ZEN-U201", message, where, hint=hint))
+    if problems:
+        raise ConfigError(diagnostics=problems)
+    return dict(found)
+
+
+def _find_beyond_limits(
+    pipeline: PipelineSpec, options: AirflowOptions, waived: tuple[Feature, ...]
+) -> Iterator[Diagnostic]:
+    """Uses of a feature that Airflow has, with a value that it does not take."""
+    schedule = pipeline.schedule
+    if schedule:
+        required = [parameter.name for parameter in pipeline.parameters if parameter.required]
+        if required:
+            why = f"Airflow starts no run whose parameters lack a value; without a default: {', '.join(required)}"
+            yield _beyond(Feature.SCHEDULE, pipeline, None, why, "give each parameter a default")
+        if schedule.catch_up and not schedule.start:
+            why = "Airflow would run every tick since the DAG's start date"
+            yield _beyond(Feature.SCHEDULE_CATCH_UP, pipeline, None, why, "say since when: Schedule(start=...)")
+    for tag in pipeline.tags:
+        if len(tag) > LONGEST_TAG:
+            why = f"the tag {tag[:20]!r}… has {len(tag)} characters, Airflow takes {LONGEST_TAG}"
+            yield _beyond(Feature.TAGS, pipeline, None, why, "shorten it")
+    for step in pipeline.steps:
+        retry, resources = step.retry, step.resources
+        if retry and retry.backoff == 2:
+            longest = retry.delay_seconds * 2 ** (retry.times - 1)
+            if longest > LONGEST_RETRY_DELAY_SECONDS:
+                why = f"the last delay would be {longest / 3600:.0f} hours; Airflow waits 24 at most"
+                yield _beyond(Feature.RETRY_BACKOFF, pipeline, step, why, "retry fewer times, or with a shorter delay")
+        if resources and resources.gpu_type and not options.gpu_type_label and Feature.GPU not in waived:
+            why = "which node label holds the GPU type differs between clusters"
+            hint = 'name it: [adapters.airflow] gpu_type_label = "cloud.google.com/gke-accelerator"'
+            yield _beyond(Feature.GPU, pipeline, step, why, hint)
+
+
+def _beyond(feature: Feature, pipeline: PipelineSpec, step: StepSpec | None, why: str, hint: str) -> Diagnostic:
+    place = f"step {step.name!r} of pipeline {pipeline.name!r}" if step else f"pipeline {pipeline.name!r}"
+    source = (step.source if step else pipeline.source) or ""
+    return Diagnostic(
+        UnsupportedFeatureError.code,
+        f"adapter 'airflow' cannot express this {feature.value}",
+        f"{source}, {place}" if source else place,
+        why=why,
+        hint=hint,
+        context={"adapter": "airflow", "feature": feature.value, "step": step.name if step else None},
+    )

@@ -1,0 +1,118 @@
+"""What an emitted Airflow task calls: reads Airflow's context, and takes the step down the shim's road.
+
+Imported inside task functions only. Works in Airflow 2.11 and 3.x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from zen_core.contract.manifest import PipelineManifest, read_manifest
+from zen_core.contract.settings import Settings, load_settings
+from zen_metadata.lineage.records import RunRecord
+from zen_metadata.shim.code import ensure_code
+from zen_metadata.shim.run_step import StepCall
+from zen_metadata.shim.run_step import run_step as run_in_shim
+from zen_metadata.shim.runs import new_run
+from zen_metadata.shim.workspace import open_workspace
+
+
+def run_step(dag_file: str, step: str, upstream: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Run one step of the run that this Airflow task belongs to.
+
+    Args:
+        dag_file: the emitted DAG file; manifest and code lie in the folder beside it.
+        step: the step's name.
+        upstream: what the upstream tasks returned, by step.
+
+    Returns:
+        The refs by output name: what goes into the XCom.
+    """
+    context = _current_context()
+    task_instance = context["ti"]
+    manifest, settings, code_root = _prepare(dag_file)
+    workspace = open_workspace(settings, remote=True)
+    try:
+        result = run_in_shim(
+            StepCall(
+                manifest=manifest,
+                step=step,
+                run=_run_record(manifest, settings, context),
+                upstream=upstream,
+                look_up=not _is_cleared(task_instance),
+                own_process=True,
+                number=task_instance.try_number,
+                code_root=code_root,
+                log_url=str(getattr(task_instance, "log_url", "") or ""),
+                engine={
+                    "dag_id": task_instance.dag_id,
+                    "run_id": task_instance.run_id,
+                    "task_id": task_instance.task_id,
+                    "try_number": task_instance.try_number,
+                },
+                pass_output=True,
+            ),
+            workspace,
+        )
+    finally:
+        workspace.close()
+    return {name: dict(ref) for name, ref in result.refs.items()}
+
+
+def end_run(dag_file: str) -> None:
+    """Close the run: replay what was spooled, record how the run ended, and hand it on to MLflow."""
+    from zen_metadata.shim.closing import close_run
+
+    context = _current_context()
+    manifest, settings, _ = _prepare(dag_file)
+    workspace = open_workspace(settings, remote=True)
+    try:
+        close_run(workspace, _run_record(manifest, settings, context), manifest.ir)
+    finally:
+        workspace.close()
+
+
+def _prepare(dag_file: str) -> tuple[PipelineManifest, Settings, Path | None]:
+    manifest = read_manifest(Path(dag_file).with_suffix(".zen"))
+    # The address of the artifact store is needed before the bundle with the project's settings is there.
+    code_root = ensure_code(manifest, load_settings(None).artifact_url)
+    settings = load_settings(code_root)
+    return manifest, settings, code_root
+
+
+def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping[str, Any]) -> RunRecord:
+    dag_run, task_instance = context["dag_run"], context["ti"]
+    scheduled = "scheduled" in str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    tick: datetime = (context.get("logical_date") if scheduled else None) or (
+        getattr(dag_run, "run_after", None) or dag_run.start_date
+    )
+    log_url = str(getattr(task_instance, "log_url", "") or "")
+    params = context["params"]
+    return new_run(
+        manifest,
+        settings,
+        orchestrator="airflow",
+        run_key=task_instance.run_id,
+        overrides={name: params[name] for name in manifest.parameters if name in params},
+        tick=tick,
+        scheduled_at=tick if scheduled else None,
+        run_url=log_url.partition("/tasks/")[0] if "/tasks/" in log_url else "",
+        engine={"dag_id": task_instance.dag_id, "run_id": task_instance.run_id},
+    )
+
+
+def _is_cleared(task_instance: Any) -> bool:
+    """Whether a person cleared the task: Airflow then grants further tries, and wants the step executed."""
+    return bool(task_instance.max_tries > (task_instance.task.retries or 0))
+
+
+def _current_context() -> Mapping[str, Any]:
+    try:
+        from airflow.sdk import get_current_context
+    except ImportError:  # Airflow 2
+        from airflow.operators.python import get_current_context
+    context: Mapping[str, Any] = get_current_context()
+    return context

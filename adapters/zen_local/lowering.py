@@ -1,0 +1,137 @@
+"""From the IR to what the engine schedules: who waits for whom, and what each step takes of the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zen_core.contract.bindings import binding_from_json, iter_outputs
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import UnsupportedFeatureError
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStep:
+    """One step, as the engine schedules it."""
+
+    name: str
+    upstream: frozenset[str]
+    """All steps that must be done before: those whose outputs are read, and those of `.after`."""
+    further_attempts: int
+    delay_seconds: float
+    backoff: float
+    cpu: float
+    memory_bytes: int
+    gpu: int
+
+    def delay_before(self, attempt: int) -> float:
+        """How long to wait before attempt 2, 3, …"""
+        return self.delay_seconds * self.backoff ** (attempt - 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to share out."""
+
+    cpu: float
+    memory_bytes: int
+    gpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """The steps in topological order, with the way back."""
+
+    steps: Mapping[str, LocalStep]
+    downstream: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def ancestors(self, name: str) -> set[str]:
+        """All steps before this one."""
+        found: set[str] = set()
+        waiting = list(self.steps[name].upstream)
+        while waiting:
+            step = waiting.pop()
+            if step not in found:
+                found.add(step)
+                waiting.extend(self.steps[step].upstream)
+        return found
+
+    def descendants(self, name: str) -> set[str]:
+        """All steps after this one."""
+        found: set[str] = set()
+        waiting = list(self.downstream[name])
+        while waiting:
+            step = waiting.pop()
+            if step not in found:
+                found.add(step)
+                waiting.extend(self.downstream[step])
+        return found
+
+
+def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
+    """Lower an IR document.
+
+    Raises:
+        UnsupportedFeatureError: steps that ask for more than the machine has, all of them.
+    """
+    steps = {document["name"]: _lower_step(document) for document in ir["steps"]}
+    downstream: dict[str, list[str]] = {name: [] for name in steps}
+    for step in steps.values():
+        for name in sorted(step.upstream):
+            downstream[name].append(step.name)
+    sources = {document["name"]: document.get("source", "") for document in ir["steps"]}
+    problems = [
+        Diagnostic(
+            "ZEN-C101",
+            f"step {step.name!r} asks for {asked}, this machine has {there}",
+            where=sources[step.name],
+            hint="run it on an orchestrator that has such workers, or ask for less",
+        )
+        for step in steps.values()
+        for asked, there, fits in (
+            (f"{step.cpu:g} cores", f"{machine.cpu:g}", step.cpu <= machine.cpu),
+            (
+                f"{step.memory_bytes / 2**30:.1f} GiB of memory",
+                f"{machine.memory_bytes / 2**30:.1f} GiB",
+                step.memory_bytes <= machine.memory_bytes,
+            ),
+            (f"{step.gpu} GPUs", str(machine.gpu), step.gpu <= machine.gpu),
+        )
+        if not fits
+    ]
+    if problems:
+        raise UnsupportedFeatureError(diagnostics=problems)
+    return LocalPlan(steps, {name: tuple(names) for name, names in downstream.items()})
+
+
+def _lower_step(document: Mapping[str, Any]) -> LocalStep:
+    upstream = set(document.get("after", ()))
+    for item in document["inputs"]:
+        upstream.update(binding.step for binding in iter_outputs(binding_from_json(item["binding"])))
+    retry = document.get("retry") or {}
+    resources = document.get("resources") or {}
+    return LocalStep(
+        name=document["name"],
+        upstream=frozenset(upstream),
+        further_attempts=retry.get("times", 0),
+        delay_seconds=retry.get("delay_seconds", 0.0),
+        backoff=retry.get("backoff", 1.0),
+        cpu=resources.get("cpu", 1.0),
+        memory_bytes=resources.get("memory_bytes", 0),
+        gpu=resources.get("gpu", 0),
+    )
+
+
+def this_machine() -> Machine:
+    """What this machine has: cores that this process may use, physical memory, NVIDIA GPUs."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        memory = 2**63
+    gpus = Path("/proc/driver/nvidia/gpus")
+    return Machine(float(cores), memory, len(list(gpus.iterdir())) if gpus.is_dir() else 0)

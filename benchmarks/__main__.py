@@ -1,0 +1,38 @@
+"""Measures Zen against its budgets: `make bench`, or `python -m benchmarks [NAME ...]`.
+
+Each figure is the best of several repetitions, because machines are noisy and only ever add time. A budget that is
+missed is said; nothing fails, since a figure of one machine proves little about another.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from benchmarks import commands, local_engine, parsing
+from benchmarks.report import Figure, show
+
+SUBJECTS = {
+    "local": local_engine.measure,
+    "commands": commands.measure,
+    "parsing": parsing.measure,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named subjects, or all."""
+    unknown = set(names) - SUBJECTS.keys()
+    if unknown:
+        print(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(SUBJECTS)}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    for name in names or SUBJECTS:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        figures.extend(SUBJECTS[name]())
+    print(f"Python {platform.python_version()}, {platform.machine()}")
+    show(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""The pipelines that are measured."""
+
+from __future__ import annotations
+
+from zen_core import pipeline, step
+
+
+@step
+def begin(seed: int) -> dict[str, int]:
+    return {"count": seed}
+
+
+@step
+def count(previous: dict[str, int]) -> dict[str, int]:
+    return {"count": previous["count"] + 1}
+
+
+@step
+def finish(previous: dict[str, int]) -> int:
+    return previous["count"]
+
+
+@pipeline
+def chain_of_100(seed: int = 0):
+    value = begin(seed)
+    for _ in range(98):
+        value = count(value)
+    finish(value)
+
+
+@pipeline
+def three_steps(seed: int = 0):
+    finish(count(begin(seed)))

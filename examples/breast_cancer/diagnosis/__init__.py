@@ -1,0 +1,1 @@
+"""What the pipelines of this project share: the data's schema, its features, the report."""

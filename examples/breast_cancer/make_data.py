@@ -1,0 +1,23 @@
+"""Writes data/tumours.csv from the data set that scikit-learn brings along: the same bytes each time.
+
+The file is committed; this script says where it comes from. Source: Wolberg, Mangasarian, Street and Street,
+"Breast Cancer Wisconsin (Diagnostic)", UCI Machine Learning Repository, 1995 (CC BY 4.0).
+"""
+
+from pathlib import Path
+
+from sklearn.datasets import load_breast_cancer
+
+TARGET = Path(__file__).parent / "data" / "tumours.csv"
+
+
+def main() -> None:
+    dataset = load_breast_cancer(as_frame=True)
+    table = dataset.data.rename(columns=lambda name: name.replace(" ", "_"))
+    table.insert(0, "diagnosis", dataset.target.map(dict(enumerate(dataset.target_names))))
+    table.to_csv(TARGET, index=False, lineterminator="\n")
+    print(f"{TARGET.name}: {len(table)} rows")
+
+
+if __name__ == "__main__":
+    main()

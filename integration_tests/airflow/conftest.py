@@ -1,0 +1,52 @@
+"""What the Airflow tests share: projects, and DAGs that Airflow has read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.airflow.zen import Project, copy_example
+from integration_tests.services.airflow3 import Airflow3
+
+Deploy = Callable[[Project, str], str]
+
+
+@pytest.fixture
+def example(tmp_path: Path, zen_variables: dict[str, str]) -> Project:
+    """The example project, on the stores that Airflow's tasks use."""
+    return copy_example("breast_cancer", tmp_path, zen_variables)
+
+
+@pytest.fixture
+def own_stores(tmp_path: Path) -> dict[str, str]:
+    """Settings for fresh stores that nobody else uses."""
+    return {
+        "ZEN_LINEAGE_URL": f"sqlite:///{tmp_path / 'fresh.db'}",
+        "ZEN_ARTIFACT_URL": str(tmp_path / "fresh-artifacts"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'fresh-mlflow.db'}",
+    }
+
+
+@pytest.fixture
+def deploy(airflow3: Airflow3) -> Deploy:
+    """Compile a pipeline into Airflow's DAGs folder, and wait until Airflow has read it; gives the DAG's id."""
+
+    def deploy(project: Project, reference: str) -> str:
+        project.zen("compile", reference, "--for", "airflow", "--out", str(airflow3.dags_folder))
+        dag_id = reference.rpartition(":")[2]
+        airflow3.wait_for_dag(dag_id)
+        airflow3.unpause(dag_id)
+        return dag_id
+
+    return deploy
+
+
+@pytest.fixture
+def mlflow_client(zen_variables: dict[str, str]) -> Any:
+    """A client of the MLflow server that Airflow's tasks log to."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(zen_variables["MLFLOW_TRACKING_URI"])

@@ -1,0 +1,73 @@
+"""Drives the `zen` command as a person would, in a project of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ZEN = Path(sys.executable).with_name("zen")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a pipeline in it, and the settings that its commands run with."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def zen(self, *arguments: str, expect: int = 0) -> str:
+        """Run a command; answer with what it printed. Fails unless it ends with `expect`."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ZEN_", "MLFLOW_"))}
+        done = subprocess.run(
+            [str(ZEN), *arguments],
+            cwd=self.folder,
+            env={**inherited, "ZEN_MLFLOW_SYNC": "off", **self.variables},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == expect, (
+            f"zen {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        """Run a command with --json."""
+        return json.loads(self.zen(*arguments, "--json", expect=expect))
+
+    def with_variables(self, **variables: str) -> Project:
+        """The same project with other settings."""
+        return Project(self.folder, {**self.variables, **variables})
+
+
+def copy_example(name: str, folder: Path, variables: Mapping[str, str]) -> Project:
+    """A copy of an example, so that nothing of the source tree is imported or written to."""
+    target = folder / name
+    shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".zen", "build", "__pycache__"))
+    return Project(target, variables)
+
+
+def statuses(document: Mapping[str, Any]) -> dict[str, str]:
+    """The status of each step, from `zen show --json`."""
+    return {step["name"]: step["status"] for step in document["steps"]}
+
+
+def output_digests(document: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The digest of each output of each step."""
+    return {
+        step["name"]: {name: output["digest"] for name, output in step["outputs"].items()} for step in document["steps"]
+    }
+
+
+def cache_keys(document: Mapping[str, Any]) -> dict[str, str]:
+    """The cache key of each step."""
+    return {step["name"]: step["cache_key"] for step in document["steps"]}

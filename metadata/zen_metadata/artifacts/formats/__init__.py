@@ -1,0 +1,1 @@
+"""The built-in serializers, one file per family of values."""

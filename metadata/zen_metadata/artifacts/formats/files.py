@@ -1,0 +1,183 @@
+"""Files and folders that a step returns: their content is stored, and handed out as a private copy."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import stat
+import tarfile
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from zen_core.contract.files import File
+from zen_core.errors import OutputError
+from zen_metadata.artifacts.files import digest_folder, iter_folder, read_blocks
+from zen_metadata.artifacts.serializers import Chunk, DeclinedError, Encoding
+
+_TAR_END_BYTES = 2 * tarfile.BLOCKSIZE
+
+
+class FileSerializer:
+    """One file, byte for byte: its digest is that of its content, the same as a source file's."""
+
+    name = "file"
+    version = 1
+    extension = ""
+    keeps_path = True
+
+    def handles(self, value: object) -> bool:
+        """Whether it names a file."""
+        return isinstance(value, (File, pathlib.Path))
+
+    def encode(self, value: File | Path) -> Encoding:
+        """The file's bytes. Raises OutputError when there is no such file."""
+        path = _existing_path(value)
+        return Encoding(_FileBytes(path), _path_metadata(value, path))
+
+    def dump(self, value: File | Path, path: Path) -> Mapping[str, Any]:
+        """Copy the file."""
+        source = _existing_path(value)
+        shutil.copyfile(source, path)
+        return _path_metadata(value, source)
+
+    def load(self, path: Path, metadata: Mapping[str, Any], into: Any) -> object:
+        """The path itself, as File or Path."""
+        return _as_declared(path, metadata, into)
+
+    def digest(self, value: File | Path, stored_digest: str, metadata: Mapping[str, Any]) -> str:
+        """Of the bytes; the name does not count."""
+        return stored_digest
+
+
+class FolderSerializer:
+    """A folder, as an uncompressed tar without times, owners and other traces of the machine."""
+
+    name = "folder"
+    version = 1
+    extension = ".tar"
+    keeps_path = True
+
+    def handles(self, value: object) -> bool:
+        """Whether it names a folder."""
+        return isinstance(value, (File, pathlib.Path)) and os.path.isdir(value)
+
+    def encode(self, value: File | Path) -> Encoding:
+        """The tar's bytes. Raises DeclinedError for a file."""
+        if not self.handles(value):
+            raise DeclinedError("it is no folder")
+        path = Path(value)
+        names = [name for name, _ in iter_folder(path)]
+        return Encoding(_TarBytes(path), {**_path_metadata(value, path), "files": len(names), "names": names[:100]})
+
+    def dump(self, value: File | Path, path: Path) -> Mapping[str, Any]:
+        """Write the tar."""
+        encoding = self.encode(value)
+        with path.open("wb") as stream:
+            for chunk in encoding.chunks:
+                stream.write(chunk)
+        return encoding.metadata
+
+    def load(self, path: Path, metadata: Mapping[str, Any], into: Any) -> object:
+        """Unpack beside the tar, which is a private copy, and remove it."""
+        packed = path.with_name(f"{path.name}.packed")
+        path.rename(packed)
+        with tarfile.open(packed, "r:") as archive:
+            archive.extractall(path, filter="data")
+        packed.unlink()
+        return _as_declared(path, metadata, into)
+
+    def digest(self, value: File | Path, stored_digest: str, metadata: Mapping[str, Any]) -> str:
+        """Over names and contents, the same as a source folder's."""
+        return digest_folder(Path(value))
+
+
+class _FileBytes:
+    """The bytes of a file, which must not change between two iterations."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._facts = _facts_of(path)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        yield from read_blocks(self._path)
+        if _facts_of(self._path) != self._facts:
+            raise OutputError(
+                f"the file {self._path.name!r} changed while it was being stored",
+                hint="return it when whatever writes it is done",
+            )
+
+
+class _TarBytes:
+    """The bytes of a tar of a folder, made as they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for name, path in iter_folder(self._folder):
+            header = tarfile.TarInfo(name)
+            if path.is_dir():
+                header.type, header.mode = tarfile.DIRTYPE, 0o755
+                yield header.tobuf(tarfile.PAX_FORMAT)
+                continue
+            facts = path.stat()
+            header.size = facts.st_size
+            header.mode = 0o755 if facts.st_mode & stat.S_IXUSR else 0o644
+            yield header.tobuf(tarfile.PAX_FORMAT)
+            yield from _FileBytes(path)
+            yield bytes(-facts.st_size % tarfile.BLOCKSIZE)
+        yield bytes(_TAR_END_BYTES)
+
+
+def _facts_of(path: Path) -> tuple[int, int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def _existing_path(value: File | Path) -> Path:
+    path = Path(value)
+    if path.is_file():
+        return path
+    shown = value.reference if isinstance(value, File) else str(value)
+    if "://" in shown:
+        raise OutputError(
+            f"the step returned {type(value).__name__}({shown!r}), which is not on this machine",
+            hint="return its address as text, or download it first",
+        )
+    raise OutputError(
+        f"the step returned {type(value).__name__}({shown!r}), but there is no such file",
+        why=f"it was looked for at {path.absolute()}",
+        hint="write the file before returning it (current().scratch is a folder for it); "
+        "to hand over only a name, return text",
+    )
+
+
+def _path_metadata(value: File | Path, path: Path) -> dict[str, Any]:
+    return {"file_name": path.absolute().name, "returned": "File" if isinstance(value, File) else "Path"}
+
+
+def _as_declared(path: Path, metadata: Mapping[str, Any], into: Any) -> File | Path:
+    for kind in _members(into):
+        if kind is File:
+            return File(metadata["file_name"], local_path=str(path))
+        if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
+            return path
+    if metadata["returned"] == "Path":
+        return path
+    return File(metadata["file_name"], local_path=str(path))
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The alternatives of an annotation: `File | None` is File and None."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(typing.get_args(annotation)[0])
+    elif origin in (typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation

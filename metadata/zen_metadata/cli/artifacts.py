@@ -1,0 +1,126 @@
+"""`zen artifacts`, `zen lineage`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from zen_core.cli.context import CliContext, json_option
+from zen_core.cli.output import (
+    format_bytes,
+    format_time,
+    is_terminal,
+    print_json,
+    print_table,
+    short_digest,
+    short_id,
+    terminal,
+)
+from zen_metadata.query.client import Client
+from zen_metadata.query.lineage import Direction, LineageGraph
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+@click.pass_obj
+def artifacts(context: CliContext, name: str | None, as_json: bool) -> None:
+    """List artifacts and their versions, newest first.
+
+    NAME is a name where it is unique, pipeline/name or project/pipeline/name, each with @VERSION or without.
+    """
+    found = Client(context.settings()).artifacts(name)
+    if as_json:
+        print_json([artifact.to_json() for artifact in found])
+        return
+    print_table(
+        ("artifact", "version", "type", "size", "digest", "run", "step", "created"),
+        [
+            (
+                artifact.name if artifact.record.kind == "source" else f"{artifact.record.pipeline}/{artifact.name}",
+                "" if artifact.version is None else str(artifact.version),
+                artifact.type,
+                "deleted" if artifact.record.deleted_at else format_bytes(artifact.size_bytes),
+                short_digest(artifact.digest),
+                short_id(artifact.run_id or ""),
+                artifact.step or "",
+                format_time(artifact.created_at),
+            )
+            for artifact in found
+        ],
+        right=("version", "size"),
+    )
+
+
+@click.command()
+@click.argument("artifact")
+@click.option("--up", "direction", flag_value="up", help="Only what it was made from.")
+@click.option("--down", "direction", flag_value="down", help="Only what was made of it.")
+@json_option
+@click.pass_obj
+def lineage(context: CliContext, artifact: str, direction: str | None, as_json: bool) -> None:
+    """Where an artifact comes from, and what was made of it.
+
+    ARTIFACT is a name with @VERSION or without (the newest), or an artifact's id.
+    """
+    way: Direction = "up" if direction == "up" else "down" if direction == "down" else "both"
+    graph = Client(context.settings()).lineage(artifact, way)
+    if as_json:
+        print_json(graph.to_json())
+    else:
+        print_graph(graph)
+
+
+def print_graph(graph: LineageGraph) -> None:
+    """Print the graph as trees that begin at the raw data; a node that several lead to is spread out once."""
+    printed: set[str] = set()
+    for root in graph.roots:
+        if is_terminal():
+            from rich.tree import Tree
+
+            tree = Tree(_label(graph, root))
+            _grow(graph, root, tree, printed)
+            terminal().print(tree)
+        else:
+            _print_indented(graph, root, 0, printed)
+
+
+def _grow(graph: LineageGraph, node: str, tree: Tree, printed: set[str]) -> None:
+    if node in printed:
+        return
+    printed.add(node)
+    for successor in graph.successors(node):
+        _grow(graph, successor, tree.add(_label(graph, successor, repeated=successor in printed)), printed)
+
+
+def _print_indented(graph: LineageGraph, node: str, depth: int, printed: set[str]) -> None:
+    repeated = node in printed
+    click.echo("  " * depth + _words(graph, node, repeated=repeated))
+    printed.add(node)
+    for successor in () if repeated else graph.successors(node):
+        _print_indented(graph, successor, depth + 1, printed)
+
+
+def _label(graph: LineageGraph, node: str, *, repeated: bool = False) -> Text:
+    from rich.text import Text
+
+    kind = graph.nodes[node]["kind"]
+    style = "bold green" if node == graph.subject else "cyan" if kind == "step_run" else ""
+    return Text(_words(graph, node, repeated=repeated), style=style)
+
+
+def _words(graph: LineageGraph, node: str, *, repeated: bool) -> str:
+    facts = graph.nodes[node]
+    words = [str(facts["label"])]
+    if facts["kind"] == "artifact":
+        words.append(f"{facts['type']} {short_digest(facts['digest'])}")
+    if facts.get("reused"):
+        words.append("(reused a result)")
+    if repeated:
+        words.append("(see above)")
+    return "  ".join(words)

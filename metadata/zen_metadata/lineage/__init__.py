@@ -1,0 +1,1 @@
+"""The lineage store: the one truth about runs, steps, artifacts and cache."""

@@ -1,0 +1,269 @@
+"""The beginning and the end of an attempt: the two transactions that everything else hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from zen_metadata.lineage.records import (
+    ArtifactRecord,
+    AttemptEnd,
+    AttemptRecord,
+    AttemptStart,
+    CommitResult,
+    Lease,
+    LeaseHolder,
+    RunRecord,
+    StepRunRecord,
+)
+from zen_metadata.lineage.sql import caching, rows
+from zen_metadata.lineage.sql.database import Transaction
+from zen_metadata.lineage.sql.runs import record_event, record_run
+from zen_metadata.lineage.sql.statements import Statement, insert_new
+from zen_metadata.lineage.sql.tables import (
+    artifact_names,
+    artifacts,
+    attempt_inputs,
+    attempt_outputs,
+    attempts,
+    cache_entries,
+    metrics,
+    params,
+    step_runs,
+)
+
+_INSERT_STEP_RUN = insert_new(step_runs)
+_LOCK_STEP_RUN = Statement(
+    select(step_runs.c.step_run_id).where(step_runs.c.step_run_id == bindparam("of_step_run")).with_for_update()
+)
+_FIND_ATTEMPTS = Statement(
+    select(
+        attempts.c.attempt_id,
+        attempts.c.number,
+        attempts.c.status,
+        attempts.c.started_at,
+        attempts.c.max_age_seconds,
+    ).where(attempts.c.step_run_id == bindparam("of_step_run"))
+)
+_INSERT_ATTEMPT = insert_new(attempts)
+_OF_ATTEMPT = attempts.c.attempt_id == bindparam("of_attempt")
+_END_ATTEMPT = Statement(update(attempts).where(_OF_ATTEMPT), rows.ENDING_COLUMNS)
+_LOSE_ATTEMPTS = Statement(
+    update(attempts).where(
+        attempts.c.step_run_id == bindparam("of_step_run"),
+        attempts.c.attempt_id != bindparam("of_attempt"),
+        attempts.c.status == "running",
+    ),
+    ("status",),
+)
+_BEAT = Statement(update(attempts).where(_OF_ATTEMPT, attempts.c.status == "running"), ("heartbeat_at",))
+
+_INSERT_INPUT = insert_new(attempt_inputs)
+_INSERT_OUTPUT = insert_new(attempt_outputs)
+_INSERT_ARTIFACT = insert_new(artifacts)
+_INSERT_METRIC = insert_new(metrics)
+_INSERT_PARAM = insert_new(params)
+_COUNT_VERSION = Statement(
+    lambda insert: insert(artifact_names).on_conflict_do_update(
+        index_elements=["project", "pipeline", "name"], set_={"last_version": artifact_names.c.last_version + 1}
+    )
+)
+_LAST_VERSION = Statement(
+    select(artifact_names.c.last_version).where(
+        artifact_names.c.project == bindparam("of_project"),
+        artifact_names.c.pipeline == bindparam("of_pipeline"),
+        artifact_names.c.name == bindparam("of_name"),
+    )
+)
+_FIND_COMMITTED = Statement(
+    select(attempt_outputs.c.output, artifacts.c.version)
+    .select_from(attempt_outputs.join(artifacts, artifacts.c.artifact_id == attempt_outputs.c.artifact_id))
+    .where(attempt_outputs.c.attempt_id == bindparam("of_attempt"), artifacts.c.attempt_id == bindparam("of_attempt"))
+)
+_FIND_ENTRY_OWNER = Statement(
+    select(cache_entries.c.attempt_id, cache_entries.c.nondeterministic).where(
+        cache_entries.c.project == bindparam("of_project"), cache_entries.c.cache_key == bindparam("of_key")
+    )
+)
+
+
+def start_attempt(
+    work: Transaction,
+    step_run: StepRunRecord,
+    attempt: AttemptRecord,
+    *,
+    lease: bool,
+    look_up: bool,
+    max_age_seconds: float | None,
+) -> AttemptStart:
+    """See `LineageStore.start_attempt`.
+
+    The lease comes before the look-up: whoever waited for it here sees what its holder committed.
+    """
+    claim = caching.claim_lease(work, step_run, attempt) if lease else None
+    if look_up and (hit := caching.find_entry(work, attempt.project, attempt.cache_key, max_age_seconds)):
+        work.abandon()
+        return AttemptStart(hit=hit)
+    if isinstance(claim, LeaseHolder):
+        work.abandon()
+        return AttemptStart(holder=claim)
+    known = _join_step_run(work, step_run)
+    mine = _find(known, attempt)
+    if mine is not None:
+        return AttemptStart(number=mine.number, lease=claim)
+    values = rows.attempt_values(attempt, _next_number(known), work.now())
+    values["max_age_seconds"] = max_age_seconds
+    values["lease_token"] = claim and claim.token
+    _lose_earlier(work, known, attempt)
+    work.run(_INSERT_ATTEMPT, values)
+    return AttemptStart(number=values["number"], lease=claim)
+
+
+def heartbeat(work: Transaction, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
+    """See `LineageStore.heartbeat`."""
+    now = work.now()
+    caching.extend_leases(work, sorted(leases, key=lambda lease: (lease.project, lease.cache_key)))
+    work.run_many(_BEAT, [{"of_attempt": attempt_id, "heartbeat_at": now} for attempt_id in sorted(attempt_ids)])
+
+
+def end_attempt(
+    work: Transaction, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
+) -> CommitResult:
+    """See `LineageStore.end_attempt`."""
+    if end.lease:
+        caching.lock_lease(work, attempt)
+    record_run(work, run)
+    known = _join_step_run(work, step_run)
+    mine = _find(known, attempt)
+    if mine is not None and mine.status not in ("running", "lost"):
+        return _recall_commit(work, attempt, mine.status)
+    superseded = _is_superseded(work, known, mine, attempt, end)
+    ended_at = min(end.ended_at or work.now(), work.now())
+    _record_end(
+        work, known, mine, attempt, rows.ending_values(end, "superseded" if superseded else end.status, ended_at)
+    )
+    _record_facts(work, attempt, end)
+    if end.lease:
+        caching.release_lease(work, attempt.project, end.lease)
+    if superseded:
+        return CommitResult(superseded=True)
+    versions = _record_outputs(work, attempt, end)
+    nondeterministic = False
+    if end.status == "completed" and attempt.cache_enabled and attempt.cache_key:
+        nondeterministic = caching.commit_entry(
+            work,
+            attempt,
+            run_id=step_run.run_id,
+            created_at=ended_at,
+            outputs=end.outputs,
+            max_age_seconds=mine and mine.max_age_seconds,
+        )
+    record_event(work, "attempt_ended", run, step_run_id=step_run.step_run_id, attempt_id=attempt.attempt_id)
+    return CommitResult(versions=versions, nondeterministic=nondeterministic)
+
+
+def _join_step_run(work: Transaction, step_run: StepRunRecord) -> list[Any]:
+    """Record a step run, keep others from adding attempts to it, and answer with those that are there."""
+    work.run(_INSERT_STEP_RUN, rows.step_run_values(step_run))
+    key = {"of_step_run": step_run.step_run_id}
+    work.lock(_LOCK_STEP_RUN, key)
+    return work.rows(_FIND_ATTEMPTS, key)
+
+
+def _find(known: list[Any], attempt: AttemptRecord) -> Any | None:
+    return next((other for other in known if other.attempt_id == attempt.attempt_id), None)
+
+
+def _next_number(known: list[Any]) -> int:
+    return 1 + max((other.number for other in known), default=0)
+
+
+def _lose_earlier(work: Transaction, known: list[Any], attempt: AttemptRecord) -> None:
+    if any(other.status == "running" for other in known):
+        key = {"of_step_run": attempt.step_run_id, "of_attempt": attempt.attempt_id}
+        work.run(_LOSE_ATTEMPTS, {**key, "status": "lost"})
+
+
+def _is_superseded(
+    work: Transaction, known: list[Any], mine: Any | None, attempt: AttemptRecord, end: AttemptEnd
+) -> bool:
+    others = [other for other in known if other is not mine and other.status != "superseded"]
+    if mine is None:
+        # Known here for the first time: it was cached, or spooled while others went on. Its start tells its place.
+        newer = attempt.started_at is not None and any(other.started_at > attempt.started_at for other in others)
+    else:
+        newer = mine.status == "lost" or any(other.number > mine.number for other in others)
+    if newer or end.status != "completed" or end.lease is None:
+        return newer
+    return caching.is_outdated(work, attempt.project, end.lease)
+
+
+def _record_end(
+    work: Transaction, known: list[Any], mine: Any | None, attempt: AttemptRecord, ending: dict[str, Any]
+) -> None:
+    if mine is not None:
+        work.run(_END_ATTEMPT, {"of_attempt": attempt.attempt_id, **ending})
+        return
+    if ending["status"] != "superseded":
+        _lose_earlier(work, known, attempt)
+    values = rows.attempt_values(attempt, _next_number(known), ending["ended_at"])
+    work.run(_INSERT_ATTEMPT, {**values, **ending})
+
+
+def _record_facts(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) -> None:
+    """What is kept whatever became of the attempt: what it read and what it logged."""
+    now = work.now()
+    work.run_many(
+        _INSERT_ARTIFACT,
+        [
+            rows.artifact_values(
+                source, now, version=None, step_run_id=source.step_run_id, attempt_id=source.attempt_id
+            )
+            for source in sorted(end.sources, key=lambda source: source.artifact_id)
+        ],
+    )
+    work.run_many(_INSERT_INPUT, [rows.input_values(attempt, item) for item in end.inputs])
+    work.run_many(
+        _INSERT_METRIC, [rows.metric_values(attempt, index, metric) for index, metric in enumerate(end.metrics)]
+    )
+    work.run_many(_INSERT_PARAM, rows.param_values(attempt, end.params))
+
+
+def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) -> Mapping[str, int]:
+    """The edges to the outputs; and for an attempt that made them, the artifacts, each with its version."""
+    versions: dict[str, int] = {}
+    if end.status == "completed":
+        # In the order of their names, since each counter stays locked until the transaction ends.
+        for output, artifact in sorted(end.outputs.items(), key=lambda item: (item[1].pipeline, item[1].name)):
+            versions[output] = _record_artifact(work, attempt, artifact, work.now())
+    work.run_many(_INSERT_OUTPUT, [rows.output_values(attempt, *item) for item in end.outputs.items()])
+    return versions
+
+
+def _record_artifact(work: Transaction, attempt: AttemptRecord, artifact: ArtifactRecord, now: datetime) -> int:
+    name = {"project": artifact.project, "pipeline": artifact.pipeline, "name": artifact.name}
+    work.run(_COUNT_VERSION, {**name, "last_version": 1})
+    counter = work.row(_LAST_VERSION, {f"of_{key}": value for key, value in name.items()})
+    assert counter is not None, "it was counted just now"
+    values = rows.artifact_values(
+        artifact, now, version=counter.last_version, step_run_id=attempt.step_run_id, attempt_id=attempt.attempt_id
+    )
+    work.run(_INSERT_ARTIFACT, values)
+    version: int = counter.last_version
+    return version
+
+
+def _recall_commit(work: Transaction, attempt: AttemptRecord, status: str) -> CommitResult:
+    """What the first commit of this attempt was answered."""
+    if status == "superseded":
+        return CommitResult(superseded=True)
+    committed = work.rows(_FIND_COMMITTED, {"of_attempt": attempt.attempt_id})
+    entry = work.row(_FIND_ENTRY_OWNER, {"of_project": attempt.project, "of_key": attempt.cache_key})
+    differs = entry is not None and entry.nondeterministic and entry.attempt_id != attempt.attempt_id
+    return CommitResult(
+        versions={row.output: row.version for row in committed},
+        nondeterministic=status == "completed" and attempt.cache_enabled and differs,
+    )

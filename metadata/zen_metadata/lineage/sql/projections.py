@@ -1,0 +1,152 @@
+"""What is remembered on behalf of others: the outbox and its links, replayed events, digests of files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select, update
+
+from zen_metadata.lineage.records import OutboxRecord
+from zen_metadata.lineage.sql.database import Database, Transaction
+from zen_metadata.lineage.sql.statements import ListStatement, Statement, columns_of, insert_new
+from zen_metadata.lineage.sql.tables import applied_events, file_digests, links, outbox
+
+_POLL_SECONDS = 0.05
+
+_PENDING = (
+    select(*columns_of(outbox, OutboxRecord))
+    .where(outbox.c.done_at.is_(None))
+    .order_by(outbox.c.outbox_id)
+    .limit(bindparam("of_limit"))
+)
+_FIND_PENDING = Statement(_PENDING)
+_FIND_PENDING_OF_RUN = Statement(_PENDING.where(outbox.c.run_id == bindparam("of_run")))
+_OF_EVENT = outbox.c.outbox_id == bindparam("of_id")
+_FINISH = Statement(update(outbox).where(_OF_EVENT, outbox.c.done_at.is_(None)), ("done_at",))
+_FAIL = Statement(
+    update(outbox).where(_OF_EVENT, outbox.c.done_at.is_(None)).values(tries=outbox.c.tries + 1), ("last_error",)
+)
+
+_OF_LINK = (links.c.tracker == bindparam("of_tracker")) & (links.c.subject_id == bindparam("of_subject"))
+_FIND_LINK = Statement(select(links.c.external_id, links.c.claimant, links.c.claim_expires_at).where(_OF_LINK))
+_INSERT_LINK = insert_new(links)
+_CLAIM_LINK = Statement(
+    update(links).where(
+        _OF_LINK,
+        links.c.external_id.is_(None),
+        or_(
+            links.c.claimant.is_(None),
+            links.c.claimant == bindparam("by"),
+            links.c.claim_expires_at <= bindparam("at", type_=links.c.claim_expires_at.type),
+        ),
+    ),
+    ("claimant", "claim_expires_at"),
+)
+_SAVE_LINK = Statement(update(links).where(_OF_LINK, links.c.external_id.is_(None)), ("external_id",))
+_FIND_LINKS = ListStatement(
+    lambda items: select(links.c.subject_id, links.c.external_id).where(
+        links.c.tracker == bindparam("of_tracker"), links.c.subject_id.in_(items), links.c.external_id.is_not(None)
+    )
+)
+
+_EVENT_APPLIED = Statement(select(applied_events.c.event_id).where(applied_events.c.event_id == bindparam("of_event")))
+_INSERT_APPLIED = insert_new(applied_events)
+
+_FIND_FILE = Statement(
+    select(file_digests.c.digest).where(
+        file_digests.c.url == bindparam("of_url"), file_digests.c.version == bindparam("of_version")
+    )
+)
+
+
+def _replace_file(insert: Any) -> Any:
+    new = insert(file_digests)
+    return new.on_conflict_do_update(
+        index_elements=["url"], set_={"version": new.excluded.version, "digest": new.excluded.digest}
+    )
+
+
+_REMEMBER_FILE = Statement(_replace_file)
+
+
+def pending_outbox(work: Transaction, limit: int, run_id: str | None) -> Sequence[OutboxRecord]:
+    """See `LineageStore.pending_outbox`."""
+    if run_id is None:
+        found = work.rows(_FIND_PENDING, {"of_limit": limit})
+    else:
+        found = work.rows(_FIND_PENDING_OF_RUN, {"of_limit": limit, "of_run": run_id})
+    return [OutboxRecord(*row) for row in found]
+
+
+def finish_outbox(work: Transaction, outbox_ids: Sequence[int]) -> None:
+    """See `LineageStore.finish_outbox`."""
+    now = work.now()
+    work.run_many(_FINISH, [{"of_id": outbox_id, "done_at": now} for outbox_id in sorted(outbox_ids)])
+
+
+def fail_outbox(work: Transaction, outbox_ids: Sequence[int], error: str) -> None:
+    """See `LineageStore.fail_outbox`."""
+    work.run_many(_FAIL, [{"of_id": outbox_id, "last_error": error} for outbox_id in sorted(outbox_ids)])
+
+
+def claim_link(
+    database: Database, tracker: str, subject_id: str, *, claimant: str, expires_seconds: float
+) -> str | None:
+    """See `LineageStore.claim_link`."""
+    key = {"of_tracker": tracker, "of_subject": subject_id}
+
+    def claim(work: Transaction) -> bool:
+        now = work.now()
+        new = {"external_id": None, "claimant": claimant, "claim_expires_at": now + timedelta(seconds=expires_seconds)}
+        if work.run(_INSERT_LINK, {"tracker": tracker, "subject_id": subject_id, **new}):
+            return True
+        return work.run(_CLAIM_LINK, {**key, **new, "by": claimant, "at": now}) > 0
+
+    while True:
+        link = database.read(lambda work: work.row(_FIND_LINK, key))
+        if link is not None and link.external_id is not None:
+            external_id: str = link.external_id
+            return external_id
+        if database.write(claim):
+            return None
+        time.sleep(_POLL_SECONDS)
+
+
+def save_link(work: Transaction, tracker: str, subject_id: str, external_id: str) -> None:
+    """See `LineageStore.save_link`."""
+    new = {"tracker": tracker, "subject_id": subject_id, "claimant": None, "claim_expires_at": None}
+    if not work.run(_INSERT_LINK, {**new, "external_id": external_id}):
+        work.run(_SAVE_LINK, {"of_tracker": tracker, "of_subject": subject_id, "external_id": external_id})
+
+
+def find_links(work: Transaction, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
+    """See `LineageStore.find_links`."""
+    found = work.rows_in(_FIND_LINKS, subject_ids, {"of_tracker": tracker})
+    return {row.subject_id: row.external_id for row in found}
+
+
+def apply_once(database: Database, event_id: str, apply: Callable[[], object]) -> bool:
+    """See `LineageStore.apply_once`.
+
+    The event is noted after it was applied: a process that dies in between leaves it to the next one, and two at
+    once may both apply it, which the store's methods allow.
+    """
+    if database.read(lambda work: work.row(_EVENT_APPLIED, {"of_event": event_id})):
+        return False
+    apply()
+    database.write(lambda work: work.run(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}))
+    return True
+
+
+def find_file_digest(work: Transaction, url: str, version: str) -> str | None:
+    """See `LineageStore.find_file_digest`."""
+    row = work.row(_FIND_FILE, {"of_url": url, "of_version": version})
+    return row and row.digest
+
+
+def remember_file_digest(work: Transaction, url: str, version: str, digest: str) -> None:
+    """See `LineageStore.remember_file_digest`."""
+    work.run(_REMEMBER_FILE, {"url": url, "version": version, "digest": digest})

@@ -1,0 +1,199 @@
+"""The lineage store in SQL: each method of the protocol, and the transaction that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from zen_metadata.lineage.records import (
+    ArtifactRecord,
+    AttemptEnd,
+    AttemptRecord,
+    AttemptStart,
+    CachedResult,
+    CommitResult,
+    Lease,
+    OutboxRecord,
+    RunRecord,
+    RunStatus,
+    StepRunRecord,
+    StepRunState,
+    StepRunStatus,
+)
+from zen_metadata.lineage.sql import attempts, caching, projections, reading, runs, states
+from zen_metadata.lineage.sql.database import Database
+from zen_metadata.lineage.sql.engine import make_engine
+from zen_metadata.lineage.sql.schema import prepare
+
+
+class SqlLineageStore:
+    """A lineage store in SQLite or PostgreSQL. The methods are those of `LineageStore`, and documented there.
+
+    May be used from several threads at once and after a fork. Connections are opened when they are needed; the first
+    one checks the schema.
+
+    Args:
+        url: `sqlite:////path/zen.db` or `postgresql://USER@HOST/DATABASE`.
+        create: whether to make the store where there is none; else its absence is a StoreError on first use.
+
+    Raises:
+        StoreError: the URL is none, or names what cannot hold a lineage store.
+    """
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._database = Database(make_engine(url), partial(prepare, create=create))
+
+    def close(self) -> None:
+        """Close all connections. A later call opens new ones."""
+        self._database.close()
+
+    # -- writing, by the shim ------------------------------------------------------------------------------------
+
+    def open_run(
+        self, run: RunRecord, ir: Mapping[str, Any], environment: Mapping[str, Any] | None = None
+    ) -> RunRecord:
+        """Store the run and its IR if they are new; answer with the run as it is stored."""
+        return runs.open_run(self._database, run, ir, environment)
+
+    def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
+        """Store an environment snapshot, once per content."""
+        runs.save_environment(self._database, project, digest, snapshot)
+
+    def save_ir(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
+        """Store an IR document, once per content."""
+        runs.save_ir(self._database, project, digest, document)
+
+    def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
+        """The cache entry of a key, if it may still be used."""
+        return self._database.read(lambda work: caching.find_entry(work, project, cache_key, max_age_seconds))
+
+    def start_attempt(
+        self,
+        step_run: StepRunRecord,
+        attempt: AttemptRecord,
+        *,
+        lease: bool,
+        look_up: bool,
+        max_age_seconds: float | None = None,
+    ) -> AttemptStart:
+        """Begin an attempt: with a lease, a holder or a hit."""
+        return self._database.write(
+            lambda work: attempts.start_attempt(
+                work, step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds
+            )
+        )
+
+    def heartbeat(self, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
+        """Say that these attempts are alive, and extend their leases."""
+        self._database.write(lambda work: attempts.heartbeat(work, attempt_ids, leases))
+
+    def end_attempt(
+        self, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
+    ) -> CommitResult:
+        """Commit how an attempt ended, with everything that hangs on it."""
+        return self._database.write(lambda work: attempts.end_attempt(work, run, step_run, attempt, end))
+
+    def end_run(self, run_id: str, status: RunStatus, ended_at: datetime | None = None) -> None:
+        """Record how a run was closed. Raises NotFoundError for a run that is not in the store."""
+        self._database.write(lambda work: runs.end_run(work, run_id, status, ended_at))
+
+    def apply_once(self, event_id: str, apply: Any) -> bool:
+        """Call `apply()` unless an event of this id was applied before; answer whether it was called."""
+        return projections.apply_once(self._database, event_id, apply)
+
+    def find_file_digest(self, url: str, version: str) -> str | None:
+        """The remembered digest of a file's content."""
+        return self._database.read(lambda work: projections.find_file_digest(work, url, version))
+
+    def remember_file_digest(self, url: str, version: str, digest: str) -> None:
+        """Remember the digest of a file's content, in place of an earlier version's."""
+        self._database.write(lambda work: projections.remember_file_digest(work, url, version, digest))
+
+    # -- projections ---------------------------------------------------------------------------------------------
+
+    def pending_outbox(self, *, limit: int = 500, run_id: str | None = None) -> Sequence[OutboxRecord]:
+        """The oldest rows that are not projected yet."""
+        return self._database.read(lambda work: projections.pending_outbox(work, limit, run_id))
+
+    def finish_outbox(self, outbox_ids: Sequence[int]) -> None:
+        """These rows are projected."""
+        if outbox_ids:
+            self._database.write(lambda work: projections.finish_outbox(work, outbox_ids))
+
+    def fail_outbox(self, outbox_ids: Sequence[int], error: str) -> None:
+        """These rows could not be projected; they stay, with one more try and the error's text."""
+        if outbox_ids:
+            self._database.write(lambda work: projections.fail_outbox(work, outbox_ids, error))
+
+    def claim_link(self, tracker: str, subject_id: str, *, claimant: str, expires_seconds: float = 60.0) -> str | None:
+        """The external id of a run or attempt, or None when the caller is to make it."""
+        return projections.claim_link(
+            self._database, tracker, subject_id, claimant=claimant, expires_seconds=expires_seconds
+        )
+
+    def save_link(self, tracker: str, subject_id: str, external_id: str) -> None:
+        """Record the external id. The first one wins."""
+        self._database.write(lambda work: projections.save_link(work, tracker, subject_id, external_id))
+
+    def find_links(self, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
+        """The external ids that are known."""
+        wanted = list(subject_ids)
+        return self._database.read(lambda work: projections.find_links(work, tracker, wanted))
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def get_artifacts(self, artifact_ids: Sequence[str]) -> Mapping[str, ArtifactRecord]:
+        """The artifacts by id; unknown ids are left out."""
+        return self._database.read(lambda work: reading.get_artifacts(work, artifact_ids))
+
+    def find_artifacts(
+        self, project: str, *, name: str | None = None, pipeline: str | None = None, version: int | None = None
+    ) -> Sequence[ArtifactRecord]:
+        """Versions of artifacts, newest first."""
+        return self._database.read(
+            lambda work: reading.find_artifacts(work, project, name=name, pipeline=pipeline, version=version)
+        )
+
+    def find_runs(
+        self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
+    ) -> Sequence[RunRecord]:
+        """Runs, newest first."""
+        return self._database.read(lambda work: reading.find_runs(work, project, pipeline=pipeline, limit=limit))
+
+    def find_run(self, run_id_prefix: str, project: str | None = None) -> Sequence[RunRecord]:
+        """The runs whose id begins so."""
+        return self._database.read(lambda work: reading.find_run(work, run_id_prefix, project))
+
+    def get_ir(self, project: str, digest: str) -> Mapping[str, Any] | None:
+        """An IR document."""
+        return self._database.read(lambda work: reading.get_ir(work, project, digest))
+
+    def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
+        """An environment snapshot."""
+        return self._database.read(lambda work: reading.get_environment(work, project, digest))
+
+    def get_step_runs(self, run_id: str) -> Sequence[StepRunState]:
+        """All step runs of a run that have at least one attempt, in the order in which they first started."""
+        return self._database.read(lambda work: states.get_step_runs(work, run_id))
+
+    def get_attempts(self, step_run_id: str) -> Sequence[StepRunState]:
+        """Every attempt at a step run, the first one first."""
+        return self._database.read(lambda work: states.get_attempts(work, step_run_id))
+
+    def get_step_run_records(self, step_run_ids: Sequence[str]) -> Mapping[str, StepRunRecord]:
+        """The step runs by id; unknown ids are left out."""
+        return self._database.read(lambda work: reading.get_step_run_records(work, step_run_ids))
+
+    def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
+        """For many runs at once: the status of each step run."""
+        return self._database.read(lambda work: states.find_step_statuses(work, run_ids))
+
+    def find_producers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """For each artifact, the artifacts that it was made from."""
+        return self._database.read(lambda work: reading.find_producers(work, artifact_ids))
+
+    def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
+        """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""
+        return self._database.read(lambda work: reading.find_consumers(work, artifact_ids))

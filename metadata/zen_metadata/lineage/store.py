@@ -1,0 +1,160 @@
+"""What the shim, the projections and the read side ask of a lineage store.
+
+Every method is one transaction. Writing methods are idempotent: the same record twice changes nothing, so that a
+spooled event may be replayed by two processes at once. Raises StoreUnavailableError when the store cannot be
+reached (after a short, bounded number of tries), SchemaVersionError when its schema is not this version's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from zen_metadata.lineage.records import (
+    ArtifactRecord,
+    AttemptEnd,
+    AttemptRecord,
+    AttemptStart,
+    CachedResult,
+    CommitResult,
+    Lease,
+    OutboxRecord,
+    RunRecord,
+    RunStatus,
+    StepRunRecord,
+    StepRunState,
+    StepRunStatus,
+)
+
+HEARTBEAT_SECONDS = 30.0
+LEASE_SECONDS = 120.0
+"""A lease whose holder gave no heartbeat for so long is free."""
+LOST_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
+
+
+class LineageStore(Protocol):
+    """The store's face. `SqlLineageStore` is the implementation."""
+
+    # -- writing, by the shim ------------------------------------------------------------------------------------
+
+    def open_run(
+        self, run: RunRecord, ir: Mapping[str, Any], environment: Mapping[str, Any] | None = None
+    ) -> RunRecord:
+        """Store the run and its IR if they are new; answer with the run as it is stored (the first one wins)."""
+
+    def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
+        """Store an environment snapshot, once per content."""
+
+    def save_ir(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
+        """Store an IR document, once per content."""
+
+    def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
+        """The cache entry of a key, unless an artifact of it is deleted or the entry is too old."""
+
+    def start_attempt(
+        self,
+        step_run: StepRunRecord,
+        attempt: AttemptRecord,
+        *,
+        lease: bool,
+        look_up: bool,
+        max_age_seconds: float | None = None,
+    ) -> AttemptStart:
+        """Begin an attempt, in one transaction.
+
+        With `look_up`, a cache entry that is there by now is answered as a hit. With `lease`, the key is claimed: a
+        free, expired or released lease, or one held by an earlier attempt of the same step run, is taken with a
+        higher token; one held by a live attempt of another step run is answered as `holder`, and nothing is recorded.
+        Earlier attempts of the step run that are still `running` become `lost`. The number counts up from 1.
+        """
+
+    def heartbeat(self, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
+        """Say that these attempts are alive, and extend their leases (only those whose token still holds)."""
+
+    def end_attempt(
+        self, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
+    ) -> CommitResult:
+        """Commit how an attempt ended, with artifacts, edges, metrics, cache entry, outbox row; release the lease.
+
+        The attempt need not have been started here (a cached one never is; a spooled one may not have been): it is
+        then recorded as a whole. An attempt that is not the newest of its step run, or whose lease token is not the
+        key's highest any more, is recorded as `superseded` without outputs.
+        """
+
+    def end_run(self, run_id: str, status: RunStatus, ended_at: datetime | None = None) -> None:
+        """A closing call: record the status and an outbox row. The first one wins, but `failed` beats `completed`."""
+
+    def apply_once(self, event_id: str, apply: Any) -> bool:
+        """Call `apply()` unless an event of this id was applied before; answer whether it was called."""
+
+    def find_file_digest(self, url: str, version: str) -> str | None:
+        """The remembered digest of a file's content, for this version of it (size and mtime, or ETag)."""
+
+    def remember_file_digest(self, url: str, version: str, digest: str) -> None:
+        """Remember it."""
+
+    # -- projections ---------------------------------------------------------------------------------------------
+
+    def pending_outbox(self, *, limit: int = 500, run_id: str | None = None) -> Sequence[OutboxRecord]:
+        """The oldest rows that are not projected yet."""
+
+    def finish_outbox(self, outbox_ids: Sequence[int]) -> None:
+        """These rows are projected."""
+
+    def fail_outbox(self, outbox_ids: Sequence[int], error: str) -> None:
+        """These rows could not be projected; they stay, with one more try and the error's text."""
+
+    def claim_link(self, tracker: str, subject_id: str, *, claimant: str, expires_seconds: float = 60.0) -> str | None:
+        """The external id (an MLflow run id) of a run or attempt, or None when the caller is to make it.
+
+        Blocks while another process that made the same claim is at work, until its claim expires.
+        """
+
+    def save_link(self, tracker: str, subject_id: str, external_id: str) -> None:
+        """Record the external id. The first one wins."""
+
+    def find_links(self, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
+        """The external ids that are known."""
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def get_artifacts(self, artifact_ids: Sequence[str]) -> Mapping[str, ArtifactRecord]:
+        """The artifacts by id; unknown ids are left out."""
+
+    def find_artifacts(
+        self, project: str, *, name: str | None = None, pipeline: str | None = None, version: int | None = None
+    ) -> Sequence[ArtifactRecord]:
+        """Versions of artifacts, newest first."""
+
+    def find_runs(
+        self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
+    ) -> Sequence[RunRecord]:
+        """Runs, newest first."""
+
+    def find_run(self, run_id_prefix: str, project: str | None = None) -> Sequence[RunRecord]:
+        """The runs whose id begins so."""
+
+    def get_ir(self, project: str, digest: str) -> Mapping[str, Any] | None:
+        """An IR document."""
+
+    def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
+        """An environment snapshot."""
+
+    def get_step_runs(self, run_id: str) -> Sequence[StepRunState]:
+        """All step runs of a run that have at least one attempt."""
+
+    def get_attempts(self, step_run_id: str) -> Sequence[StepRunState]:
+        """Every attempt at a step run, the first one first, each with its own number as `attempts`."""
+
+    def get_step_run_records(self, step_run_ids: Sequence[str]) -> Mapping[str, StepRunRecord]:
+        """The step runs by id, which say run and step; unknown ids are left out."""
+
+    def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
+        """For many runs at once: the status of each step run, by run id and `step` or `step[index]`."""
+
+    def find_producers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """For each artifact, the artifacts that the attempt which stored it had as inputs."""
+
+    def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
+        """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""

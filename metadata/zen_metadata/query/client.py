@@ -1,0 +1,154 @@
+"""`Client`: runs, artifacts and lineage from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zen_core.contract.settings import Settings, find_root, load_settings
+from zen_core.errors import NotFoundError, UsageError
+from zen_metadata.lineage.records import RunRecord, StepRunStatus
+from zen_metadata.query.artifacts import ArtifactVersion, find_versions
+from zen_metadata.query.lineage import Direction, LineageGraph, artifact_graph, run_graph
+from zen_metadata.query.runs import Run
+from zen_metadata.query.stores import ReadStores
+
+LATEST = "latest"
+
+
+class Client:
+    """Reads what was recorded, whichever orchestrator ran it.
+
+    Args:
+        settings: the settings to use; else those of the project.
+        root: a folder of the project; else the current one.
+        stack: the stack of zen.toml to use.
+
+    Raises (on the first question): NotFoundError for a project without runs, StoreUnavailableError,
+    ConfigError.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, root: str | os.PathLike[str] | None = None, stack: str = ""
+    ) -> None:
+        if settings is None:
+            settings = load_settings(find_root(Path.cwd() if root is None else Path(root)), stack=stack)
+        self.settings = settings.with_local_defaults()
+        self._stores = ReadStores(self.settings)
+
+    def runs(self, pipeline: str | None = None, *, limit: int | None = None) -> list[Run]:
+        """Runs, newest first: of one pipeline, or of all."""
+        store = self._stores.lineage
+        records = store.find_runs(self.settings.project, pipeline=pipeline, limit=limit)
+        if pipeline is not None and not records:
+            self._refuse_unknown_pipeline(pipeline)
+        statuses = store.find_step_statuses([record.run_id for record in records]) if records else {}
+        irs: dict[str, Mapping[str, Any]] = {}
+        return [self._open(record, irs, statuses.get(record.run_id, {})) for record in records]
+
+    def run(self, run_id: str = LATEST) -> Run:
+        """One run, by its id, a beginning of it that is unique, or `latest`.
+
+        Raises:
+            NotFoundError: there is none (it names the nearest), or several begin so (it lists them).
+        """
+        store, project = self._stores.lineage, self.settings.project
+        if run_id == LATEST:
+            records: Sequence[RunRecord] = store.find_runs(project, limit=1)
+        else:
+            records = store.find_run(run_id.lower(), project) if run_id else ()
+        if len(records) == 1:
+            return self._open(records[0], {})
+        if records:
+            listed = "\n".join(f"{record.run_id}  {record.pipeline}" for record in records[:5])
+            raise NotFoundError(f"{len(records)} runs begin with {run_id!r}", why=listed, hint="write more of the id")
+        raise self._unknown_run(run_id)
+
+    def artifact(self, name: str, version: int | None = None) -> ArtifactVersion:
+        """One version of an artifact, the newest when none is named.
+
+        Args:
+            name: `name` where it is unique in the project, `pipeline/name`, or `project/pipeline/name`; each
+                may end
+                in `@version`. An artifact's id does too.
+            version: the version.
+
+        Raises:
+            NotFoundError: nothing has this name or version, or several artifacts have it.
+        """
+        name, version = _split_version(name, version)
+        return find_versions(self._stores, name, version)[0]
+
+    def artifacts(self, name: str | None = None) -> list[ArtifactVersion]:
+        """Versions of artifacts, newest first.
+
+        Of one name, or of all. Raises NotFoundError as `artifact` does.
+        """
+        if name is None:
+            return find_versions(self._stores)
+        return find_versions(self._stores, *_split_version(name, None))
+
+    def lineage(self, subject: str | ArtifactVersion | Run, direction: Direction = "both") -> LineageGraph:
+        """What an artifact was made from (`up`), what was made of it (`down`), or both.
+
+        The same around a run.
+        """
+        if direction not in ("up", "down", "both"):
+            raise UsageError(f"direction is {direction!r}", hint="write up, down or both")
+        if isinstance(subject, Run):
+            return run_graph(self._stores, subject, direction)
+        if isinstance(subject, str):
+            subject = self.artifact(subject)
+        return artifact_graph(self._stores, subject.record, direction)
+
+    def __repr__(self) -> str:
+        return f"<Client of project {self.settings.project!r}>"
+
+    def _open(
+        self,
+        record: RunRecord,
+        irs: dict[str, Mapping[str, Any]],
+        statuses: Mapping[str, StepRunStatus] | None = None,
+    ) -> Run:
+        if record.ir_digest not in irs:
+            document = self._stores.lineage.get_ir(record.project, record.ir_digest)
+            # A run whose IR is still in the spool is shown by its step runs alone.
+            irs[record.ir_digest] = document or {"steps": []}
+        return Run(record, irs[record.ir_digest], self._stores, statuses=statuses)
+
+    def _unknown_run(self, run_id: str) -> NotFoundError:
+        known = self._stores.lineage.find_runs(self.settings.project, limit=200)
+        if not known:
+            return NotFoundError(
+                f"project {self.settings.project!r} has no runs yet",
+                hint="zen run PIPELINE makes the first one",
+            )
+        near = sorted(known, key=lambda record: -_common_length(record.run_id, run_id.lower()))[:3]
+        listed = ", ".join(f"{record.run_id[:8]} ({record.pipeline})" for record in near)
+        return NotFoundError(
+            f"there is no run {run_id!r} in project {self.settings.project!r}",
+            hint=f"the nearest: {listed}; zen runs lists all",
+        )
+
+    def _refuse_unknown_pipeline(self, pipeline: str) -> None:
+        from zen_metadata.query.nearest import did_you_mean
+
+        known = sorted({record.pipeline for record in self._stores.lineage.find_runs(self.settings.project)})
+        if known:
+            raise NotFoundError(
+                f"pipeline {pipeline!r} has no runs in project {self.settings.project!r}",
+                hint=did_you_mean(pipeline, known) or f"pipelines with runs: {', '.join(known)}",
+            )
+
+
+def _split_version(name: str, version: int | None) -> tuple[str, int | None]:
+    short, at, number = name.rpartition("@")
+    return (short, int(number)) if at and number.isdigit() and version is None else (name, version)
+
+
+def _common_length(first: str, second: str) -> int:
+    """How many characters two texts share from the beginning."""
+    pairs = zip(first, second, strict=False)
+    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

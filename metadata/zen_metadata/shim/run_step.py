@@ -1,0 +1,430 @@
+"""Runs one step of a run inside a task: the road that every orchestrator takes.
+
+In order: identify, resolve inputs, cache key, look up, lease, load inputs, user's code with logs and metrics
+captured, store outputs, one transaction, refs.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zen_core.contract.identity import artifact_id, step_run_id
+from zen_core.contract.manifest import PipelineManifest, StepManifest
+from zen_core.contract.refs import NO_VALUE, ArtifactRef
+from zen_core.errors import StoreError, SupersededError
+from zen_metadata.cache.key import step_cache_key
+from zen_metadata.lineage.records import (
+    ArtifactRecord,
+    AttemptEnd,
+    AttemptRecord,
+    AttemptStart,
+    MetricRecord,
+    RunRecord,
+    StepRunRecord,
+    StepRunState,
+)
+from zen_metadata.shim.boundary import add_run_note, error_record
+from zen_metadata.shim.capture import OutputCapture, capture_output
+from zen_metadata.shim.child import ChildProcess, ChildRequest
+from zen_metadata.shim.code import load_entry_point
+from zen_metadata.shim.inputs import InputResolver, ResolvedInputs
+from zen_metadata.shim.termination import on_termination
+from zen_metadata.shim.user_run import user_run_of
+from zen_metadata.shim.work import Work, WorkResult, do_work
+from zen_metadata.shim.workspace import Workspace
+
+if TYPE_CHECKING:
+    from zen_metadata.artifacts.store import StoredArtifact
+
+_log = logging.getLogger("zen")
+_SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 2.0
+
+
+@dataclass(frozen=True)
+class StepCall:
+    """One attempt at one step, as an engine asks for it.
+
+    Attributes:
+        run: the run, with effective parameters; what the store has of it wins.
+        upstream: the refs that earlier tasks returned, by step and output.
+        look_up: whether a recorded result may be used, and the work be shared with other workers.
+        own_process: whether this process runs nothing else: signals and MLflow's state are then the step's own.
+        debug: run the user's code in this very thread, whatever its timeout, so that a debugger works.
+        number: the engine's own count of attempts, for when the store is away.
+        function: the user's function where it is loaded already.
+        code_root: the folder that the code must come from.
+        on_output: told each line that the step prints.
+        pass_output: whether what the step prints also goes to this process's own streams.
+        on_start: told when the user's code begins.
+    """
+
+    manifest: PipelineManifest
+    step: str
+    run: RunRecord
+    upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    map_index: int | None = None
+    look_up: bool = True
+    own_process: bool = False
+    debug: bool = False
+    number: int = 1
+    function: Callable[..., Any] | None = None
+    importable: bool = True
+    code_root: Path | None = None
+    log_url: str = ""
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    on_output: Callable[[str], None] | None = None
+    pass_output: bool = False
+    on_start: Callable[[RunningStep], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStep:
+    """An attempt whose work is going on; `cancel` records it as cancelled and ends its child process, if it has one."""
+
+    number: int
+    cancel: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a task hands on: the refs by output name, and how they came about."""
+
+    status: Literal["completed", "cached"]
+    refs: Mapping[str, dict[str, Any]]
+    attempt: int = 1
+
+
+def run_step(call: StepCall, workspace: Workspace) -> StepResult:
+    """Run the step, or take the recorded result of the same work.
+
+    Raises:
+        BaseException: what the user's code raised, unchanged, with a note that names run and step.
+        SupersededError: a newer attempt of this step run has taken over.
+        ZenError: an input, the code, an output or a store is not what it must be.
+    """
+    return _Attempt(call, workspace).run()
+
+
+class _Attempt:
+    """One attempt: its identity, and the road from look-up to commit."""
+
+    def __init__(self, call: StepCall, workspace: Workspace) -> None:
+        self.call = call
+        self.workspace = workspace
+        self.step: StepManifest = call.manifest.steps[call.step]
+        self.run_record = workspace.open_run(call.run, call.manifest.ir)
+        self.where = f"step {call.step!r} of pipeline {call.manifest.pipeline!r}"
+        self.step_run = StepRunRecord(
+            step_run_id=step_run_id(call.run.run_id, call.step, call.map_index),
+            project=call.run.project,
+            run_id=call.run.run_id,
+            step=call.step,
+            map_index=call.map_index,
+        )
+        self.attempt = AttemptRecord(
+            attempt_id=str(uuid.uuid4()),
+            step_run_id=self.step_run.step_run_id,
+            project=call.run.project,
+            ir_digest=call.manifest.ir_digest,
+            code_digest=call.manifest.code_digest,
+            fingerprint=self.step.fingerprint.digest,
+            cache_enabled=self.step.cache.enabled,
+            cache_key="",
+            key_parts={},
+            environment_digest=workspace.environment_digest,
+            log_url=call.log_url,
+            engine=call.engine,
+        )
+        self.inputs = ResolvedInputs({}, (), (), {})
+        self.number = call.number
+        self.child: ChildProcess | None = None
+
+    def run(self) -> StepResult:
+        shared = self.step.cache.enabled and self.call.look_up
+        try:
+            self._resolve()
+        except Exception as error:
+            self._end_before_start(error)
+            raise
+        max_age = self.step.cache.ttl_seconds
+        if shared:
+            hit = self.workspace.find_cached(self.call.run.project, self.attempt.cache_key, max_age)
+            if hit is not None:
+                return self.take(hit.outputs, hit.attempt_id)
+        start = self._start(shared, max_age)
+        if start.hit is not None:
+            return self.take(start.hit.outputs, start.hit.attempt_id)
+        self.number = start.number or self.call.number
+        return self._execute(start)
+
+    # -- before the work ---------------------------------------------------------------------------------------------
+
+    def _resolve(self) -> None:
+        resolver = InputResolver(
+            project=self.call.run.project,
+            where=self.where,
+            parameters=self.run_record.parameters,
+            upstream=self.call.upstream,
+            get_artifact=self.workspace.get_artifact,
+            find_source=self.workspace.find_source,
+        )
+        self.inputs = resolver.resolve(self.step)
+        key = step_cache_key(self.step, self.inputs.digests, self.workspace.digest_of_file)
+        self.attempt = replace(self.attempt, cache_key=key.key, key_parts=key.parts)
+
+    def _start(self, shared: bool, max_age: float | None) -> AttemptStart:
+        """Begin the attempt; where another worker does the same work, wait for its result, but not for ever."""
+        deadline = time.monotonic() + self.step.cache.wait_seconds
+        pause = _SHORTEST_POLL_SECONDS
+        look_up = shared
+        while True:
+            wait = shared and time.monotonic() < deadline
+            start = self.workspace.start_attempt(
+                self.step_run,
+                self.attempt,
+                lease=wait,
+                look_up=look_up,
+                max_age_seconds=max_age,
+                number=self.call.number,
+            )
+            if start.hit is not None and not self.workspace.is_whole(start.hit):
+                look_up = False  # its bytes are gone: the work is done again
+                continue
+            if start.holder is None:
+                return start
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
+
+    def take(self, outputs: Mapping[str, ArtifactRecord], attempt_id: str) -> StepResult:
+        """Let the recorded result of an attempt stand for this step run."""
+        self._commit(self._end("cached", outputs=outputs, reused_attempt_id=attempt_id))
+        return StepResult("cached", self._refs(outputs), self.number)
+
+    def _end_before_start(self, error: Exception) -> None:
+        """Record an attempt that never came to its work."""
+        add_run_note(error, run_id=self.call.run.run_id, step=self.call.step, attempt=self.number)
+        self._commit_quietly(self._end("failed", error=error_record(error, self.workspace.mask)))
+
+    # -- the work ----------------------------------------------------------------------------------------------------
+
+    def _execute(self, start: AttemptStart) -> StepResult:
+        heartbeat = self.workspace.heartbeat
+        if heartbeat is not None:
+            heartbeat.add(self.attempt.attempt_id, start.lease)
+        scratch = Path(tempfile.mkdtemp(prefix="zen-"))
+        partial: list[WorkResult] = []
+        if self.call.on_start is not None:
+            self.call.on_start(RunningStep(self.number, lambda: self._cancel(start)))
+        try:
+            with (
+                capture_output(self.call.on_output, pass_on=self.call.pass_output) as output,
+                on_termination(lambda: self._cancel(start), enabled=self.call.own_process),
+            ):
+                try:
+                    result = self._work(scratch, output, partial)
+                except BaseException as error:
+                    self._fail(start, error, output, partial)
+                    raise
+                records = self._artifact_records(result.outputs)
+                end = self._end(
+                    "completed",
+                    outputs=records,
+                    lease=start.lease,
+                    log_location=self._save_log(output),
+                    result=result,
+                )
+                self._commit(end)
+        finally:
+            if heartbeat is not None:
+                heartbeat.remove(self.attempt.attempt_id)
+            shutil.rmtree(scratch, ignore_errors=True)
+        return StepResult("completed", self._refs(records), self.number)
+
+    def _work(self, scratch: Path, output: OutputCapture, partial: list[WorkResult]) -> WorkResult:
+        call = self.call
+        work = Work(
+            step=self.step,
+            plans=self.inputs.plans,
+            run_id=call.run.run_id,
+            pipeline=call.manifest.pipeline,
+            attempt_number=self.number,
+            map_index=call.map_index,
+            scratch=scratch,
+        )
+        tracked = self.step.fingerprint.imports_mlflow
+        alone = self.step.timeout_seconds is not None or (tracked and not call.own_process)
+        if alone and not call.debug:
+            return self._work_in_child(work, output, tracked)
+        function = call.function or load_entry_point(self.step.entry_point, call.code_root)
+        user_run: AbstractContextManager[str | None] | None = None
+        if tracked:
+            user_run = user_run_of(
+                self.workspace.settings,
+                self.workspace.lineage_if_there,
+                self.run_record,
+                work,
+                self.attempt.attempt_id,
+            )
+        return do_work(work, function, self.workspace.artifacts, user_run=user_run, on_metrics=partial.append)
+
+    def _work_in_child(self, work: Work, output: OutputCapture, tracked: bool) -> WorkResult:
+        call = self.call
+        function: str | bytes = self.step.entry_point
+        if not call.importable:
+            import cloudpickle
+
+            function = cloudpickle.dumps(call.function)
+        self.child = ChildProcess(
+            ChildRequest(
+                work=work,
+                settings=self.workspace.settings,
+                function=function,
+                code_root=str(call.code_root) if call.code_root else None,
+                run=self.run_record,
+                attempt_id=self.attempt.attempt_id,
+                user_run=tracked,
+            ),
+            on_output=lambda text: _write_child_output(text, output),
+        )
+        return self.child.run(self.step.timeout_seconds)
+
+    def _artifact_records(self, stored: Mapping[str, StoredArtifact]) -> dict[str, ArtifactRecord]:
+        return {
+            name: ArtifactRecord(
+                artifact_id=artifact_id(self.attempt.attempt_id, name),
+                project=self.call.run.project,
+                pipeline=self.call.manifest.pipeline,
+                # An output without a name of its own is called after its step: "result" would be everybody's.
+                name=self.call.step if name == "result" else name,
+                digest=item.digest,
+                stored_digest=item.stored_digest,
+                type=item.type,
+                serializer=item.serializer,
+                serializer_version=item.serializer_version,
+                location=item.location,
+                size_bytes=item.size_bytes,
+                has_inline_value=item.has_inline_value,
+                inline_value=item.inline_value,
+                metadata=item.metadata,
+                step_run_id=self.step_run.step_run_id,
+                attempt_id=self.attempt.attempt_id,
+            )
+            for name, item in stored.items()
+        }
+
+    # -- after the work ----------------------------------------------------------------------------------------------
+
+    def _end(
+        self,
+        status: Literal["completed", "cached", "failed", "cancelled"],
+        *,
+        result: WorkResult | None = None,
+        **facts: Any,
+    ) -> AttemptEnd:
+        now = datetime.now(UTC)
+        metrics: tuple[MetricRecord, ...] = ()
+        if result is not None:
+            metrics = tuple(MetricRecord(name, value, step, now) for name, value, step in result.metrics)
+        return AttemptEnd(
+            attempt_id=self.attempt.attempt_id,
+            step_run_id=self.step_run.step_run_id,
+            status=status,
+            inputs=self.inputs.records,
+            sources=self.inputs.sources,
+            metrics=metrics,
+            params=result.params if result is not None else {},
+            mlflow_run_id=result.mlflow_run_id if result is not None else None,
+            **facts,
+        )
+
+    def _commit(self, end: AttemptEnd) -> None:
+        done = self.workspace.end_attempt(self.run_record, self.call.manifest.ir, self.step_run, self.attempt, end)
+        if done.superseded:
+            raise SupersededError(
+                f"attempt {self.number} of {self.where} was superseded: a newer attempt has taken over",
+                why="this worker was taken for dead, or the step was started again",
+                hint="nothing to do: the newer attempt's result counts",
+            )
+        if done.nondeterministic:
+            _log.warning(
+                "%s gave another result for the same inputs and code; the first result stays in the cache",
+                self.where,
+            )
+
+    def _fail(
+        self, start: AttemptStart, error: BaseException, output: OutputCapture, partial: list[WorkResult]
+    ) -> None:
+        add_run_note(error, run_id=self.call.run.run_id, step=self.call.step, attempt=self.number)
+        result = partial[0] if partial else getattr(error, "__zen_partial__", None)
+        end = self._end(
+            "cancelled" if isinstance(error, KeyboardInterrupt) else "failed",
+            lease=start.lease,
+            error=error_record(error, self.workspace.mask),
+            log_location=self._save_log(output),
+            result=result,
+        )
+        self._commit_quietly(end)
+
+    def _cancel(self, start: AttemptStart) -> None:
+        """The worker is asked to end."""
+        if self.child is not None:
+            self.child.end()
+        self._commit_quietly(self._end("cancelled", lease=start.lease))
+
+    def _commit_quietly(self, end: AttemptEnd) -> None:
+        """Record the end of an attempt that fails anyway: what the user sees is why it failed, not this."""
+        try:
+            self._commit(end)
+        except SupersededError:
+            _log.info("%s had been taken over by a newer attempt", self.where)
+        except StoreError as error:
+            _log.error("the end of %s could not be recorded: %s", self.where, error.message)
+
+    def _save_log(self, output: OutputCapture) -> str:
+        text = output.finish()
+        if not text:
+            return ""
+        index = "" if self.call.map_index is None else f"[{self.call.map_index}]"
+        location = f"logs/{self.call.run.run_id}/{self.call.step}{index}/{self.attempt.attempt_id}.log"
+        try:
+            self.workspace.artifacts.write_bytes(location, self.workspace.mask(text).encode("utf-8", "replace"))
+        except StoreError as error:
+            _log.warning("the log of %s could not be stored: %s", self.where, error.message)
+            return ""
+        return location
+
+    def _refs(self, records: Mapping[str, ArtifactRecord]) -> dict[str, dict[str, Any]]:
+        return {
+            name: ArtifactRef(
+                record.artifact_id,
+                record.digest,
+                record.type,
+                record.inline_value if record.has_inline_value else NO_VALUE,
+            ).to_json()
+            for name, record in records.items()
+        }
+
+
+def reuse_step(call: StepCall, workspace: Workspace, earlier: StepRunState) -> StepResult:
+    """Let a step run of an earlier run stand for this one, whatever its key: what `--only` and `--from` ask for."""
+    attempt = _Attempt(call, workspace)
+    attempt.inputs = ResolvedInputs({}, earlier.inputs, (), {})
+    attempt.attempt = replace(attempt.attempt, cache_key=earlier.attempt.cache_key, key_parts=earlier.attempt.key_parts)
+    return attempt.take(earlier.outputs, earlier.reused_attempt_id or earlier.attempt.attempt_id)
+
+
+def _write_child_output(text: str, output: OutputCapture) -> None:
+    output.write(text)
+    if output.pass_on:
+        sys.stdout.write(text)  # this is the reader's thread, where nothing is captured

@@ -1,0 +1,313 @@
+"""The stores that a process works with, opened once; and what happens when the lineage store is away."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from zen_core.contract.settings import Settings
+from zen_core.diagnostics import Diagnostic
+from zen_core.environment.capture import capture_environment
+from zen_core.errors import ShimError, StoreUnavailableError
+from zen_metadata.lineage.records import (
+    ArtifactRecord,
+    AttemptEnd,
+    AttemptRecord,
+    AttemptStart,
+    CachedResult,
+    CommitResult,
+    RunRecord,
+    StepRunRecord,
+)
+from zen_metadata.shim import spool
+from zen_metadata.shim.heartbeat import Heartbeat
+from zen_metadata.shim.masking import secret_masker
+
+if TYPE_CHECKING:
+    from zen_metadata.artifacts.files import SourceFile
+    from zen_metadata.artifacts.store import ArtifactStore
+    from zen_metadata.lineage.store import LineageStore
+
+T = TypeVar("T")
+_log = logging.getLogger("zen")
+_RETRY_AFTER_SECONDS = 15.0
+_REMEMBERED_ARTIFACTS = 10_000
+_REMEMBER_DIGESTS_FROM_BYTES = 1_000_000
+
+
+class Workspace:
+    """The stores of one project, with the policy for a lineage store that is away.
+
+    Policy `spool`: while it is away nothing is looked up and no lease is taken; steps execute, and what there is to
+    record goes into the spool. Policy `fail`: the error passes through.
+    """
+
+    def __init__(self, settings: Settings, lineage: LineageStore | None, artifacts: ArtifactStore) -> None:
+        self.settings = settings
+        self.artifacts = artifacts
+        self.mask = secret_masker(settings)
+        self.environment_digest, self.environment = capture_environment(settings.root)
+        self._lineage = lineage
+        self._heartbeat = Heartbeat(lineage) if lineage is not None else None
+        self._away_until = 0.0
+        self._lock = threading.Lock()
+        self._runs: dict[str, RunRecord] = {}
+        self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
+        self._file_digests: dict[tuple[str, str], str] = {}
+
+    # -- the lineage store, or the spool in its place --------------------------------------------------------------
+
+    @property
+    def lineage(self) -> LineageStore:
+        """The lineage store itself, without the policy. Raises StoreUnavailableError when it could not be opened."""
+        if self._lineage is None:
+            self._lineage = _open_lineage(self.settings)
+            self._heartbeat = Heartbeat(self._lineage)
+        return self._lineage
+
+    @property
+    def lineage_if_there(self) -> LineageStore | None:
+        """The lineage store, or None while it is away."""
+        return None if self.is_away else self._lineage
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """Keeps this process's attempts alive; None while the store is away."""
+        return self._heartbeat
+
+    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
+        """The run as it is stored; as it was given while the store is away."""
+        known = self._runs.get(run.run_id)
+        if known is not None:
+            return known
+
+        def store(lineage: LineageStore) -> RunRecord:
+            stored = lineage.open_run(run, ir)
+            lineage.save_ir(run.project, run.ir_digest, ir)
+            lineage.save_environment(run.project, self.environment_digest, self.environment)
+            self._runs[run.run_id] = stored
+            return stored
+
+        return self._ask(store, run)[0]
+
+    def get_artifact(self, artifact_id: str) -> ArtifactRecord | None:
+        """The recorded artifact, from the store or from the spool."""
+        known = self._artifacts.get(artifact_id)
+        if known is not None:
+            return known
+        found = self._ask(lambda lineage: lineage.get_artifacts([artifact_id]).get(artifact_id), None)[0]
+        if found is None:
+            found = spool.find_artifact(self.artifacts, artifact_id)
+        if found is not None:
+            self._remember((found,))
+        return found
+
+    def find_cached(self, project: str, cache_key: str, max_age_seconds: float | None) -> CachedResult | None:
+        """A result whose artifacts are all there, or None."""
+        found = self._ask(
+            lambda lineage: lineage.find_cached(project, cache_key, max_age_seconds=max_age_seconds), None
+        )[0]
+        return found if found is not None and self.is_whole(found) else None
+
+    def is_whole(self, cached: CachedResult) -> bool:
+        """Whether the bytes of all its artifacts are still in the artifact store."""
+        return all(self.artifacts.exists(record.location) for record in cached.outputs.values())
+
+    def start_attempt(
+        self,
+        step_run: StepRunRecord,
+        attempt: AttemptRecord,
+        *,
+        lease: bool,
+        look_up: bool,
+        max_age_seconds: float | None,
+        number: int,
+    ) -> AttemptStart:
+        """Begin an attempt; while the store is away it gets the engine's own number and no lease."""
+        return self._ask(
+            lambda lineage: lineage.start_attempt(
+                step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds
+            ),
+            AttemptStart(number=number),
+        )[0]
+
+    def end_attempt(
+        self,
+        run: RunRecord,
+        ir: Mapping[str, Any],
+        step_run: StepRunRecord,
+        attempt: AttemptRecord,
+        end: AttemptEnd,
+    ) -> CommitResult:
+        """Commit how an attempt ended, in the store or in the spool."""
+        result, stored = self._ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
+        if not stored:
+            spool.write_event(
+                self.artifacts,
+                spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end),
+            )
+        if not result.superseded:
+            self._remember(end.outputs.values())
+        return result
+
+    def _ask(self, operation: Callable[[LineageStore], T], otherwise: T) -> tuple[T, bool]:
+        """The store's answer and True; `otherwise` and False while it is away and the policy is `spool`."""
+        if self.settings.on_store_error == "fail":
+            return operation(self.lineage), True
+        if self.is_away:
+            return otherwise, False
+        try:
+            return operation(self.lineage), True
+        except StoreUnavailableError as error:
+            self.note_away(error)
+            return otherwise, False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store was found away a moment ago."""
+        return time.monotonic() < self._away_until
+
+    def note_away(self, error: StoreUnavailableError) -> None:
+        """Remember that the store is away, so that not every call waits for it."""
+        if not self.is_away:
+            _log.warning("the lineage store is away, facts go into the spool: %s", error.message)
+        self._away_until = time.monotonic() + _RETRY_AFTER_SECONDS
+
+    def _remember(self, records: Any) -> None:
+        with self._lock:
+            for record in records:
+                self._artifacts[record.artifact_id] = record
+            while len(self._artifacts) > _REMEMBERED_ARTIFACTS:
+                self._artifacts.popitem(last=False)
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def find_source(self, reference: str) -> tuple[SourceFile, str]:
+        """The file of a reference with the digest of its content, which is remembered by size, time or ETag."""
+        from zen_metadata.artifacts.files import digest_source, find_source
+
+        source = find_source(reference, self._data_root_for(reference))
+        key = (source.url, source.version)
+        digest = self._file_digests.get(key)
+        large = source.size_bytes >= _REMEMBER_DIGESTS_FROM_BYTES
+        if digest is None and large:
+            digest = self._ask(lambda lineage: lineage.find_file_digest(*key), None)[0]
+        if digest is None:
+            digest = digest_source(source)
+            if large:
+                self._ask(lambda lineage: lineage.remember_file_digest(*key, digest), None)
+        self._file_digests[key] = digest
+        return source, digest
+
+    def digest_of_file(self, reference: str) -> str:
+        """The digest of a file's content."""
+        return self.find_source(reference)[1]
+
+    def _data_root_for(self, reference: str) -> str:
+        if not self.settings.data_root and not _is_absolute(reference):
+            raise ShimError(
+                f"the file {reference!r} is relative, and there is no data root",
+                code="ZEN-S107",
+                hint="set ZEN_DATA_ROOT on the workers, or data_root in the stack, to the folder or URL it lies below",
+            )
+        return self.settings.data_root
+
+    def close(self) -> None:
+        """Close the stores."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        close = getattr(self._lineage, "close", None)
+        if close is not None:
+            close()
+
+
+def open_workspace(settings: Settings, *, remote: bool) -> Workspace:
+    """Open the stores.
+
+    Args:
+        remote: whether this is a task of an orchestrator: every address must then be set, and reach all workers.
+
+    Raises:
+        ShimError: what a remote task lacks, all at once.
+        StoreError: a store refuses (with `on_store_error = "spool"` a lineage store that is away is no error).
+    """
+    from zen_metadata.artifacts.store import ArtifactStore
+
+    if remote:
+        problems = list(_find_remote_problems(settings))
+        if problems:
+            raise ShimError(diagnostics=problems)
+    artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
+    if settings.on_store_error == "fail":
+        return Workspace(settings, _open_lineage(settings), artifacts)
+    try:
+        return Workspace(settings, _open_lineage(settings), artifacts)
+    except StoreUnavailableError as error:
+        workspace = Workspace(settings, None, artifacts)
+        workspace.note_away(error)
+        return workspace
+
+
+def find_lineage_store(settings: Settings) -> LineageStore | None:
+    """The lineage store, or None while it is away and the policy is `spool`."""
+    try:
+        return _open_lineage(settings)
+    except StoreUnavailableError:
+        if settings.on_store_error == "fail":
+            raise
+        return None
+
+
+def _open_lineage(settings: Settings) -> LineageStore:
+    from zen_metadata.lineage.sql import open_lineage_store
+
+    return open_lineage_store(settings.lineage_url)
+
+
+def _find_remote_problems(settings: Settings) -> Sequence[Diagnostic]:
+    problems = [
+        Diagnostic(
+            "ZEN-S108",
+            f"a task needs {what}",
+            where=variable,
+            hint=f"set {variable} in the environment of the workers, or {key} in the stack that ZEN_STACK names",
+        )
+        for value, what, variable, key in (
+            (settings.lineage_url, "the address of the lineage store", "ZEN_LINEAGE_URL", "lineage_url"),
+            (settings.artifact_url, "the address of the artifact store", "ZEN_ARTIFACT_URL", "artifact_url"),
+            (settings.deployment, "the name of the deployment it belongs to", "ZEN_DEPLOYMENT", "deployment"),
+        )
+        if not value
+    ]
+    local = [
+        variable
+        for variable, url in (
+            ("ZEN_LINEAGE_URL", settings.lineage_url),
+            ("ZEN_ARTIFACT_URL", settings.artifact_url),
+        )
+        if url and _is_local(url)
+    ]
+    if local and not settings.shared_filesystem:
+        problems.append(
+            Diagnostic(
+                "ZEN-S109",
+                "a store lies at a path of this machine, and other workers may not see it",
+                where=", ".join(local),
+                hint="use a URL that all workers reach, or set ZEN_SHARED_FILESYSTEM=true where they share the path",
+            )
+        )
+    return problems
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).scheme in ("", "file", "sqlite") or Path(url).is_absolute()
+
+
+def _is_absolute(reference: str) -> bool:
+    return "://" in reference or Path(reference).is_absolute()

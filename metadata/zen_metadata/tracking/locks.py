@@ -1,0 +1,95 @@
+"""Locks between processes that free themselves when their holder dies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zen_core.contract.settings import without_credentials
+from zen_core.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+_ADVISORY_KEY = 0x7A656E_6D6C66
+"""Any number that no other user of the database takes for its own lock."""
+
+
+@contextmanager
+def drain_lock(lineage_url: str, *, wait: bool) -> Iterator[bool]:
+    """Hold the right to project from this store; yields False when another process has it and `wait` is false.
+
+    A file beside an SQLite database, which serves one host; an advisory lock in PostgreSQL, which ends with
+    the connection. Raises StoreError for a URL that is none, StoreUnavailableError.
+    """
+    from zen_metadata.lineage.sql.engine import make_engine, sqlite_path
+
+    engine = make_engine(lineage_url)
+    database = sqlite_path(engine)
+    if database is None:
+        with _advisory_lock(engine, wait=wait) as is_ours:
+            yield is_ours
+        return
+    held = take_file_lock(database.with_name(f"{database.name}.sync.lock"), wait=wait)
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the lock that `path` stands for, after waiting for it. The file stays; its content means nothing."""
+    held = take_file_lock(path, wait=True)
+    assert held is not None
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def take_file_lock(path: Path, *, wait: bool) -> int | None:
+    """The file descriptor that holds the lock until it is closed, or None when another process holds it.
+
+    A child process that inherits the descriptor holds the lock too.
+    """
+    import fcntl  # not on Windows, where the read side runs but no run does
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def _advisory_lock(engine: Engine, *, wait: bool) -> Iterator[bool]:
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
+
+    question = "SELECT pg_advisory_lock(:key)" if wait else "SELECT pg_try_advisory_lock(:key)"
+    try:
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    except DBAPIError as error:
+        raise StoreUnavailableError(
+            "the lineage store cannot be reached",
+            where=without_credentials(engine.url.render_as_string()),
+            why=str(error.orig).splitlines()[0],
+        ) from error
+    try:
+        answer = connection.execute(text(question), {"key": _ADVISORY_KEY}).scalar()
+        yield wait or bool(answer)
+    finally:
+        connection.invalidate()  # closed, not kept: the lock ends with it
+        connection.close()
+        engine.dispose()

@@ -1,0 +1,296 @@
+"""A thin client of MLflow: bounded in time, race-safe, and with Zen's errors.
+
+MLflow is imported inside functions only, since that takes seconds. Whatever the address, no call takes
+minutes when the server is down: MLflow's own defaults retry for four.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from zen_core.contract.settings import without_credentials
+from zen_core.errors import TrackingError
+from zen_metadata.tracking.locks import file_lock
+from zen_metadata.tracking.projection import Projection, milliseconds
+
+CALL_TIMEOUT_SECONDS = 10
+UNREACHABLE = "ZEN-T100"
+REFUSED = "ZEN-T101"
+"""MLflow answers, and does not take this record: trying others makes sense."""
+
+_REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS"})
+QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+# A request holds at most 1 MB and 1000 entities, of them 100 params and 100 tags; a value may take 8 kB.
+_BATCH_PARAMS, _BATCH_TAGS, _BATCH_METRICS = 50, 50, 500
+_SQLITE = "sqlite:///"
+
+
+class RunGoneError(LookupError):
+    """The MLflow run was deleted in MLflow, or belongs to another server: there is nothing to project to."""
+
+
+def mlflow_is_installed() -> bool:
+    """Whether MLflow can be imported; does not import it."""
+    return find_spec("mlflow") is not None
+
+
+@contextmanager
+def environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Environment variables for a while; None removes one. Afterwards all of them are as they were."""
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        _set_environment(values)
+        yield
+    finally:
+        _set_environment(before)
+
+
+def bounded_requests(timeout_seconds: int = CALL_TIMEOUT_SECONDS) -> dict[str, str | None]:
+    """Variables under which MLflow's client gives up after one try; it reads them anew at each call."""
+    return {
+        **QUIET,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout_seconds),
+    }
+
+
+class MlflowTracker:
+    """Writes projections to one MLflow experiment.
+
+    All methods raise TrackingError when MLflow cannot be reached (code ZEN-T100: stop) or refuses a record
+    (code ZEN-T101: others may pass), and RunGoneError where a run that is to be changed is not there any
+    more.
+
+    Args:
+        tracking_uri: an address of a server, or an SQLAlchemy URL.
+        experiment: the experiment's name; it is created when it is missing.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str) -> None:
+        self.tracking_uri = tracking_uri
+        self.experiment = experiment
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The experiment's id. Two processes that create it at once get the same."""
+        with self._calls():
+            found = self._client.get_experiment_by_name(self.experiment) or self._create_experiment()
+        if found.lifecycle_stage != "active":
+            raise TrackingError(
+                f"the MLflow experiment {self.experiment!r} is deleted",
+                where=without_credentials(self.tracking_uri),
+                hint=f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}",
+            )
+        return str(found.experiment_id)
+
+    def create(self, projection: Projection, *, parent_id: str | None = None) -> str:
+        """Make a run, with its name, tags and start; answer with its id. `fill` does the rest."""
+        tags = dict(projection.tags)
+        if parent_id is not None:
+            tags["mlflow.parentRunId"] = parent_id
+        experiment_id = self.experiment_id
+        with self._calls():
+            run = self._client.create_run(
+                experiment_id,
+                start_time=milliseconds(projection.started_at) if projection.started_at else None,
+                tags=tags,
+                run_name=projection.name,
+            )
+        return str(run.info.run_id)
+
+    def fill(self, mlflow_run_id: str, projection: Projection) -> None:
+        """Give a run that was just created its params, metrics and end."""
+        with self._calls():
+            self._log(mlflow_run_id, replace(projection, tags={}))
+            if projection.status != "RUNNING":
+                self._set_status(mlflow_run_id, projection)
+
+    def update(self, mlflow_run_id: str, projection: Projection) -> None:
+        """Bring a run to what it is to be, whatever was written before.
+
+        A param keeps the value that it has, since MLflow refuses another; the new one goes into a tag
+        `zen.param.NAME`.
+        """
+        with self._calls():
+            run = self._client.get_run(mlflow_run_id)
+            if run.info.lifecycle_stage != "active":
+                raise RunGoneError(mlflow_run_id)
+            known = run.data.params
+            changed = {
+                f"zen.param.{key}": text for key, text in projection.params.items() if known.get(key, text) != text
+            }
+            missing = {key: text for key, text in projection.params.items() if key not in known}
+            tags = {key: text for key, text in {**projection.tags, **changed}.items() if run.data.tags.get(key) != text}
+            self._log(mlflow_run_id, replace(projection, params=missing, tags=tags))
+            self._set_status(mlflow_run_id, projection)
+
+    def set_terminated(self, mlflow_run_id: str, status: str) -> None:
+        """End a run now: FINISHED, FAILED or KILLED."""
+        with self._calls():
+            self._client.set_terminated(mlflow_run_id, status)
+
+    def find_run(self, run_id: str) -> str | None:
+        """The MLflow run that stands for this pipeline run, made by whomever; the earliest of several."""
+        found = self._search(f"tags.`zen.run_id` = '{run_id}' and tags.`zen.kind` = 'run'")
+        return found[0].info.run_id if found else None
+
+    def find_steps(self, run_id: str) -> dict[str, str]:
+        """The MLflow runs that stand for the step runs of a pipeline run, by step run id."""
+        found = self._search(f"tags.`zen.run_id` = '{run_id}' and tags.`zen.kind` = 'step'")
+        return {run.data.tags["zen.step_run_id"]: run.info.run_id for run in reversed(found)}
+
+    def find_running_attempts(self, step_run_id: str) -> list[str]:
+        """The MLflow runs of attempts at a step run that never ended there."""
+        found = self._search(f"tags.`zen.step_run_id` = '{step_run_id}' and attributes.status = 'RUNNING'")
+        return [run.info.run_id for run in found]
+
+    @cached_property
+    def _client(self) -> Any:
+        with environment(QUIET), _quiet_logger(), _first_connection(self.tracking_uri):
+            _check_database_server(self.tracking_uri)
+            from mlflow import MlflowClient
+
+            return MlflowClient(self.tracking_uri)  # opens the store, and on a new database makes its schema
+
+    @contextmanager
+    def _calls(self) -> Iterator[None]:
+        with environment(bounded_requests()):
+            try:
+                yield
+            except (TrackingError, RunGoneError):
+                raise
+            except Exception as error:  # not a closed set: MLflow's, SQLAlchemy's, the transport's
+                raise self._translate(error) from error
+
+    def _translate(self, error: Exception) -> Exception:
+        error_code = getattr(error, "error_code", None)
+        if error_code == "RESOURCE_DOES_NOT_EXIST":
+            return RunGoneError(str(error))
+        is_refusal = error_code in _REFUSALS
+        return TrackingError(
+            "MLflow refuses a record" if is_refusal else "MLflow cannot be reached",
+            code=REFUSED if is_refusal else UNREACHABLE,
+            where=without_credentials(self.tracking_uri),
+            why=_first_line(error),
+            hint="nothing is lost: `zen sync` projects what is missing"
+            + ("" if is_refusal else ", once the server answers (see MLFLOW_TRACKING_URI)"),
+            context={"error_code": error_code},
+        )
+
+    def _create_experiment(self) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_experiment(self.experiment, artifact_location=self._artifact_location())
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self._client.get_experiment_by_name(self.experiment)
+
+    def _artifact_location(self) -> str | None:
+        """Beside a local database, where MLflow would take the current directory; a server knows its own."""
+        path = _sqlite_path(self.tracking_uri)
+        return (path.parent / "mlartifacts" / quote(self.experiment, safe="")).as_uri() if path else None
+
+    def _search(self, filter_string: str) -> list[Any]:
+        experiment_id, found, token = self.experiment_id, [], None
+        with self._calls():
+            while True:
+                page = self._client.search_runs(
+                    [experiment_id],
+                    filter_string,
+                    max_results=1000,
+                    order_by=["start_time ASC"],
+                    page_token=token,
+                )
+                found += page
+                token = page.token
+                if not token:
+                    return found
+
+    def _log(self, mlflow_run_id: str, projection: Projection) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(point.key, point.value, point.timestamp_ms, point.step) for point in projection.metrics]
+        params = [Param(key, text) for key, text in projection.params.items()]
+        tags = [RunTag(key, text) for key, text in projection.tags.items()]
+        batches = zip_longest(
+            _chunks(metrics, _BATCH_METRICS),
+            _chunks(params, _BATCH_PARAMS),
+            _chunks(tags, _BATCH_TAGS),
+            fillvalue=(),
+        )
+        for metric_batch, param_batch, tag_batch in batches:
+            self._client.log_batch(mlflow_run_id, metrics=metric_batch, params=param_batch, tags=tag_batch)
+
+    def _set_status(self, mlflow_run_id: str, projection: Projection) -> None:
+        if projection.status == "RUNNING":
+            self._client.update_run(mlflow_run_id, status="RUNNING")
+        else:
+            ended_at = milliseconds(projection.ended_at) if projection.ended_at else None
+            self._client.set_terminated(mlflow_run_id, projection.status, ended_at)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _sqlite_path(tracking_uri: str) -> Path | None:
+    if not tracking_uri.startswith(_SQLITE):
+        return None
+    return Path(unquote(tracking_uri.removeprefix(_SQLITE).partition("?")[0])).resolve()
+
+
+@contextmanager
+def _quiet_logger() -> Iterator[None]:
+    """MLflow tells about the schema that it makes; nobody asked."""
+    logger = logging.getLogger("mlflow.store.db.utils")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _first_connection(tracking_uri: str) -> Iterator[None]:
+    """MLflow makes the schema of a new SQLite file without a lock: two processes would meet half a schema."""
+    path = _sqlite_path(tracking_uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(path.with_name(path.name + ".lock")):
+        yield
+
+
+def _check_database_server(tracking_uri: str) -> None:
+    """MLflow tries a database that is down for 100 seconds; one look says it at once. Raises OSError."""
+    address = urlsplit(tracking_uri)
+    if address.scheme.partition("+")[0] in ("postgresql", "mysql", "mssql") and address.hostname and address.port:
+        socket.create_connection((address.hostname, address.port), timeout=CALL_TIMEOUT_SECONDS).close()
+
+
+def _first_line(error: Exception) -> str:
+    text = without_credentials(str(error)).strip() or type(error).__name__
+    return text.splitlines()[0][:500]

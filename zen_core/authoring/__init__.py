@@ -1,0 +1,1 @@
+"""The user's Python, traced once into the IR. Importing the public names of this package costs no pydantic."""

@@ -1,0 +1,223 @@
+"""Builds the IR from a pipeline's function: all problems at once, or a pipeline that is sound."""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zen_core.authoring import problems
+from zen_core.authoring.active import active_trace
+from zen_core.authoring.annotations import accepts_anything, type_text
+from zen_core.authoring.assignability import value_fits
+from zen_core.authoring.code_location import import_roots
+from zen_core.authoring.handles import ParameterHandle
+from zen_core.authoring.option_specs import cache_spec, resource_spec, retry_spec, schedule_spec
+from zen_core.authoring.parameters import ScheduledTimeDefault
+from zen_core.authoring.signatures import REQUIRED, Port, read_pipeline_signature
+from zen_core.authoring.tracing import NAME, StepCall, Trace, propose_name
+from zen_core.contract.files import File
+from zen_core.contract.settings import Settings, find_root, load_settings
+from zen_core.contract.values import UnserializableError, to_json
+from zen_core.diagnostics import Diagnostic, render_all
+from zen_core.errors import DefinitionError
+from zen_core.ir.graph import order_steps, read_steps
+from zen_core.ir.specs import InputSpec, OutputSpec, ParameterSpec, PipelineSpec, StepSpec
+from zen_core.ir.validation import validate
+
+if TYPE_CHECKING:
+    from zen_core.authoring.decorators import Pipeline
+
+
+@dataclass(frozen=True)
+class BuiltPipeline:
+    """A pipeline as data, with what is needed to run it in this process.
+
+    Attributes:
+        functions: the step functions by entry point.
+        settings: those that it was built under.
+        not_importable: the steps that run here but that no task could import. Compiling refuses with these.
+    """
+
+    spec: PipelineSpec
+    functions: Mapping[str, Callable[..., Any]]
+    settings: Settings
+    not_importable: tuple[Diagnostic, ...] = ()
+
+    @property
+    def importable(self) -> bool:
+        """Whether a task can import every step."""
+        return not self.not_importable
+
+
+def build_pipeline(pipeline: Pipeline[Any], settings: Settings | None = None) -> BuiltPipeline:
+    """Run the pipeline's function once, and read from it the IR.
+
+    Args:
+        settings: those of the project; None: found from the pipeline's own file.
+
+    Raises:
+        DefinitionError: with all problems, each with file and line.
+        Exception: whatever the pipeline's own code raises, unchanged.
+    """
+    settings = settings or project_settings(pipeline.function)
+    trace = Trace(pipeline.name, import_roots(settings))
+    signature = read_pipeline_signature(pipeline.function, pipeline.name, trace.roots)
+    trace.diagnostics.extend(signature.problems)
+    if not NAME.fullmatch(pipeline.name):
+        proposal = propose_name(pipeline.name)
+        spelling = '@pipeline(name="{}")'
+        trace.diagnostics.append(
+            problems.invalid_name(signature.place, "pipeline", pipeline.name, proposal=proposal, spelling=spelling)
+        )
+    parameters = []
+    handles = {}
+    for declared in signature.inputs:
+        port, parameter, found = _read_parameter(declared, pipeline.name, signature.place, trace)
+        trace.diagnostics.extend(found)
+        parameters.append(parameter)
+        handles[port.name] = ParameterHandle(trace, port)
+    if not signature.problems:
+        _run_body(pipeline, trace, handles)
+        if not trace.calls and not trace.diagnostics:
+            trace.diagnostics.append(problems.no_steps(signature.place, pipeline.name))
+    _raise_any(trace.diagnostics)
+
+    functions, entry_points, not_importable = _collect_functions(trace)
+    steps = [_step_spec(call, entry_points[call.step.function]) for call in trace.calls.values()]
+    spec = PipelineSpec(
+        name=pipeline.name,
+        parameters=tuple(parameters),
+        steps=tuple(steps),
+        schedule=schedule_spec(pipeline.schedule),
+        tags=pipeline.tags,
+        description=pipeline.description or _description(pipeline.function),
+        source=signature.place or None,
+    )
+    # An `.after` may name a step that is called further down, so the order of calls is not yet one to run in.
+    _raise_any([problem for problem in validate(spec) if problem.code != "ZEN-D306"])
+    return BuiltPipeline(
+        spec.model_copy(update={"steps": order_steps(steps)}), functions, settings, tuple(not_importable)
+    )
+
+
+def project_settings(function: Callable[..., Any]) -> Settings:
+    """The settings of the project that a function's file belongs to; of the current folder, where it has no file."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    file = Path(code.co_filename) if code else Path()
+    return load_settings(find_root(file.parent if file.is_file() else Path.cwd()))
+
+
+def _run_body(pipeline: Pipeline[Any], trace: Trace, handles: Mapping[str, ParameterHandle]) -> None:
+    token = active_trace.set(trace)
+    try:
+        pipeline.function(**handles)
+    except DefinitionError as error:
+        trace.diagnostics.extend(item for item in error.diagnostics if item not in trace.diagnostics)
+    except Exception as error:
+        if trace.diagnostics:
+            error.add_note(render_all(trace.diagnostics))
+        raise
+    finally:
+        active_trace.reset(token)
+
+
+def _read_parameter(
+    port: Port, pipeline: str, place: str, trace: Trace
+) -> tuple[Port, ParameterSpec, list[Diagnostic]]:
+    """The parameter's spec, and the port with the type that the body's handle has."""
+    default = port.default
+    annotation = port.annotation
+    for kind, meant in ((ScheduledTimeDefault, datetime.datetime), (File, File)):
+        if isinstance(default, kind) and accepts_anything(annotation):
+            annotation = meant
+    found = list(_find_wrong_default(port.name, annotation, default, pipeline, place, trace))
+    is_scheduled = isinstance(default, ScheduledTimeDefault)
+    document = None
+    if default is not REQUIRED and not is_scheduled and not found:
+        try:
+            document = to_json(default, path=port.name)
+        except UnserializableError as error:
+            what = f"has a default that is a {error.type_name}, which has no JSON form"
+            hint = "take plain data, such as a text or a number, and make the value in a step"
+            found.append(problems.invalid_default(place, pipeline, port.name, what, hint))
+    port = Port(port.name, annotation, type_text(annotation, trace.roots))
+    parameter = ParameterSpec(
+        name=port.name,
+        type=port.type,
+        required=default is REQUIRED,
+        default=document,
+        scheduled_time=is_scheduled,
+    )
+    return port, parameter, found
+
+
+def _find_wrong_default(
+    name: str, annotation: Any, default: Any, pipeline: str, place: str, trace: Trace
+) -> Iterator[Diagnostic]:
+    declared = type_text(annotation, trace.roots)
+    if isinstance(default, ScheduledTimeDefault):
+        if annotation is not datetime.datetime:
+            what = f"is ScheduledTime(), and annotated {declared}"
+            yield problems.invalid_default(place, pipeline, name, what, "annotate it datetime.datetime")
+    elif isinstance(default, File) and annotation is not File:
+        what = f"is a File, and annotated {declared}"
+        yield problems.invalid_default(place, pipeline, name, what, "annotate it File")
+    elif default is not REQUIRED and not value_fits(default, annotation):
+        what = f"is annotated {declared}, and has the default {default!r:.60}"
+        hint = 'write File("…")' if annotation is File else "change the annotation or the default"
+        yield problems.invalid_default(place, pipeline, name, what, hint)
+
+
+def _collect_functions(
+    trace: Trace,
+) -> tuple[dict[str, Callable[..., Any]], dict[Callable[..., Any], str], list[Diagnostic]]:
+    """The step functions by entry point and the other way round, and the problems of those that no task can import."""
+    functions: dict[str, Callable[..., Any]] = {}
+    entry_points: dict[Callable[..., Any], str] = {}
+    not_importable: list[Diagnostic] = []
+    call_by_function = {call.step.function: call for call in reversed(trace.calls.values())}
+    for function, location in trace.locations.items():
+        entry_point, number = location.entry_point, 1
+        while entry_point in functions:  # only code that cannot be imported can share one
+            number += 1
+            entry_point = f"{location.entry_point}_{number}"
+        functions[entry_point] = function
+        entry_points[function] = entry_point
+        if location.problem:
+            call = call_by_function[function]
+            not_importable.append(problems.not_importable(call.place, call.name, location.problem, location.hint))
+    return functions, entry_points, not_importable
+
+
+def _step_spec(call: StepCall, entry_point: str) -> StepSpec:
+    options = call.step.options
+    inputs = tuple(InputSpec(name=port.name, type=port.type, binding=binding) for port, binding in call.inputs.values())
+    outputs = tuple(OutputSpec(name=port.name, type=port.type) for port in call.outputs)
+    step = StepSpec(
+        name=call.name,
+        entry_point=entry_point,
+        inputs=inputs,
+        outputs=outputs,
+        retry=retry_spec(options.retry),
+        timeout_seconds=options.timeout_seconds,
+        resources=resource_spec(options.resources),
+        cache=cache_spec(options.cache, has_inputs=bool(inputs), has_outputs=bool(outputs)),
+        tags=options.tags,
+        description=_description(call.step.function),
+        source=call.place or None,
+    )
+    after = call.after.difference(read_steps(step))
+    return step.model_copy(update={"after": tuple(sorted(after))}) if after else step
+
+
+def _description(function: Callable[..., Any]) -> str | None:
+    return inspect.cleandoc(function.__doc__) if function.__doc__ else None
+
+
+def _raise_any(found: list[Diagnostic]) -> None:
+    if found:
+        raise DefinitionError(diagnostics=found)

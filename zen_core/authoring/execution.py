@@ -1,0 +1,40 @@
+"""`pipeline.run(...)`: builds the pipeline, runs it with the embedded engine, and answers with what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zen_core.authoring.decorators import Pipeline
+
+LOCAL_ADAPTER = "local"
+
+
+def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
+    """Run a pipeline on this machine with these parameters, and answer with the run.
+
+    Raises:
+        DefinitionError: the definition is wrong.
+        ParameterError: a parameter is unknown, missing or of the wrong type.
+        AdapterError: the embedded engine is not installed.
+        Exception: what the user's code in a step raised, unchanged.
+    """
+    from zen_core.adapter.protocol import RunningAdapter, RunRequest
+    from zen_core.adapter.registry import load_adapter
+    from zen_core.client import Client
+    from zen_core.compiler.manifest import build_manifest
+    from zen_core.errors import AdapterError
+
+    built = pipeline.build()
+    engine = load_adapter(LOCAL_ADAPTER)
+    if not isinstance(engine, RunningAdapter):
+        raise AdapterError(f"the adapter {LOCAL_ADAPTER!r} is no engine", hint="install zen-core again")
+    manifest = build_manifest(built.spec, built.functions, built.settings)
+    request = RunRequest(
+        manifest=manifest, functions=built.functions, settings=built.settings, parameters=dict(parameters)
+    )
+    outcome = engine.run(request)
+    if outcome.error is not None:
+        raise outcome.error
+    return Client(built.settings).run(outcome.run_id)

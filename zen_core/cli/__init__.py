@@ -1,0 +1,1 @@
+"""The command line: `zen`. Commands of other packages are found by the entry points `zen.commands`."""

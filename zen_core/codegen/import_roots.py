@@ -1,0 +1,106 @@
+"""The project's own modules: where they are found, and which of them a module imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zen_core.contract.settings import Settings
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+@dataclass(frozen=True)
+class ImportRoots:
+    """The folders that the project's modules are imported from, in the order of look-up."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> ImportRoots:
+        """The project's root, and the `paths` of its settings; none where there is no project."""
+        if settings.root is None:
+            return cls(())
+        root = settings.root.resolve()
+        return cls(tuple(dict.fromkeys((root, *((root / path).resolve() for path in settings.paths)))))
+
+    def find_module(self, name: str) -> Path | None:
+        """The file of a module, the folder of a namespace package, or None where the project has none of this name."""
+        parts = name.split(".")
+        for folder in self.folders:
+            base = folder.joinpath(*parts)
+            for candidate in (base / "__init__.py", base.with_name(base.name + ".py")):
+                if candidate.is_file():
+                    return candidate
+        for folder in self.folders:
+            base = folder.joinpath(*parts)
+            if base.is_dir():
+                return base
+        return None
+
+    def module_of(self, file: Path) -> str | None:
+        """The dotted name of a Python file below one of the folders; the innermost folder counts."""
+        inside = [folder for folder in self.folders if file.is_relative_to(folder)]
+        if not inside or file.suffix != ".py":
+            return None
+        parts = file.relative_to(max(inside, key=lambda folder: len(folder.parts))).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
+
+    def follow_imports(self, modules: Iterable[str]) -> dict[str, Path]:
+        """The project's modules that these reach by imports, themselves included: file or folder by name, sorted."""
+        reached: dict[str, Path] = {}
+        waiting = list(modules)
+        while waiting:
+            name = waiting.pop()
+            path = None if name in reached else self.find_module(name)
+            if path is None:
+                continue
+            reached[name] = path
+            if "." in name:
+                waiting.append(name.rpartition(".")[0])
+            if path.suffix == ".py":
+                package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+                waiting.extend(imported for imported in _imported_names(path, package) if imported not in reached)
+        return dict(sorted(reached.items()))
+
+
+def is_installed(path: Path) -> bool:
+    """Whether a path lies where packages are installed, also when that is a virtual environment in the project."""
+    return not _INSTALLED.isdisjoint(path.parts)
+
+
+def _imported_names(path: Path, package: str) -> Iterator[str]:
+    """Every name that the module may import, also inside functions and by `import_module("a literal")`."""
+    try:
+        tree = ast.parse(path.read_bytes(), filename=path.name)
+    except (SyntaxError, ValueError):
+        return  # it cannot be imported here either: whoever imports it gets Python's own message
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            if base:
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Call):
+            yield from _dynamic_import(node)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    kept = parts[: len(parts) - node.level + 1]
+    return ".".join((*kept, node.module) if node.module else kept)
+
+
+def _dynamic_import(node: ast.Call) -> Iterator[str]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name in ("import_module", "__import__") and node.args:
+        literal = node.args[0]
+        if isinstance(literal, ast.Constant) and isinstance(literal.value, str) and not literal.value.startswith("."):
+            yield literal.value

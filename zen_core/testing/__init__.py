@@ -1,0 +1,1 @@
+"""What an adapter is tested with: pipelines of every shape, a conformance suite, and canonical lineage."""
