@@ -28,7 +28,9 @@ def measure() -> list[Figure]:
             Figure("import zen_core, above bare Python", _best(["-c", "import zen_core"]) - bare, "ms", 60),
             Figure("zen --help, above bare Python", _best(["-m", "zen_core.cli", "--help"]) - bare, "ms", 200),
             Figure("cold zen run, 3 steps, whole process", _cold_run(project), "ms", 1000),
-            Figure("zen compile --for airflow, 100 steps, whole process", _best(compile_command, cwd=project), "ms", 600),
+            Figure(
+                "zen compile --for airflow, 100 steps, whole process", _best(compile_command, cwd=project), "ms", 600
+            ),
         ]
 
 
@@ -56,7 +58,9 @@ def _time(arguments: list[str], *, cwd: Path | None = None, environment: dict[st
     variables = {**os.environ, **(environment or {})}
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - started
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")

@@ -53,7 +53,9 @@ def measure_operations(url: str) -> list[Figure]:
         Figure("find_cached + end_attempt (cached)", cached, "ms", 0.45),
         Figure("get_artifacts, one", _best(lambda: store.get_artifacts([session.made]), 50), "ms"),
         Figure("open_run, known", _best(lambda: store.open_run(session.run, {}), 50), "ms"),
-        Figure(f"get_step_runs, {len(store.get_step_runs(run_id))}", _best(lambda: store.get_step_runs(run_id), 3), "ms"),
+        Figure(
+            f"get_step_runs, {len(store.get_step_runs(run_id))}", _best(lambda: store.get_step_runs(run_id), 3), "ms"
+        ),
     ]
 
 
@@ -64,8 +66,12 @@ def measure_graph(url: str) -> list[Figure]:
     _fill(store)
     near, far = _node(30, 0), _node(200, 0)
     return [
-        Figure(f"ancestors of one artifact: 300, among {EDGES:,} edges", _best(lambda: _walk_up(store, near), 5), "ms", 30),
-        Figure(f"ancestors of one artifact: 2,000, among {EDGES:,} edges", _best(lambda: _walk_up(store, far), 5), "ms"),
+        Figure(
+            f"ancestors of one artifact: 300, among {EDGES:,} edges", _best(lambda: _walk_up(store, near), 5), "ms", 30
+        ),
+        Figure(
+            f"ancestors of one artifact: 2,000, among {EDGES:,} edges", _best(lambda: _walk_up(store, far), 5), "ms"
+        ),
         Figure("consumers of one artifact", _best(lambda: store.find_consumers([near]), 20), "ms"),
     ]
 
@@ -155,7 +161,9 @@ def _rows(batch: list[tuple[int, str]]) -> dict[object, Iterable[dict[str, objec
     attempt |= {"started_at": start, "heartbeat_at": start}
     artifact |= {"created_at": start}
     return {
-        step_runs: ({**project, "step_run_id": i, "run_id": "r", "step": i, "map_index": -1, "kind": "step"} for _, i in batch),
+        step_runs: (
+            {**project, "step_run_id": i, "run_id": "r", "step": i, "map_index": -1, "kind": "step"} for _, i in batch
+        ),
         attempts: ({**project, **attempt, "attempt_id": i, "step_run_id": i} for _, i in batch),
         artifacts: (
             {**project, **artifact, "artifact_id": i, "name": i, "attempt_id": i, "step_run_id": i} for _, i in batch

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks import chain
 from benchmarks.report import Figure
-from zen_core.contract.settings import load_settings
-from zen_core.compiler.manifest import build_manifest
 from zen_core.adapter.protocol import RunOutcome, RunRequest
+from zen_core.compiler.manifest import build_manifest
+from zen_core.contract.settings import load_settings
 from zen_local import LocalAdapter
 
 STEPS = 100

@@ -14,7 +14,7 @@ from benchmarks.report import Figure
 ROOT = Path(__file__).resolve().parent.parent
 AIRFLOW_PYTHON = ROOT / ".venvs" / "airflow3" / "bin" / "python"
 
-BY_HAND = '''\
+BY_HAND = """\
 from airflow.sdk import Param, dag, task
 from airflow.timetables.trigger import CronTriggerTimetable  # noqa: F401
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ def by_hand():
 @TASKS@
 
 by_hand()
-'''
+"""
 
 MEASURE = """
 import json, pathlib, sys, time, warnings

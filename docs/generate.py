@@ -11,8 +11,8 @@ TARGET = Path(__file__).parent / "reference" / "features.md"
 _INTRODUCTION = """\
 # Features of each target
 
-Written by `python docs/generate.py` from the adapters' tables; a test compares. `zen adapters --features` shows the same
-under the options in your `zen.toml`.
+Written by `python docs/generate.py` from the adapters' tables; a test compares. `zen adapters --features` shows it
+under the options of your `zen.toml`.
 
 - **native**: the target has it.
 - **lowered**: the compiler or the shim makes it so; below it is said how.
@@ -56,7 +56,8 @@ def _reasons(name: str, table: SupportTable) -> str:
         if support.reason:
             features_by_reason.setdefault((support.level, support.reason), []).append(f"`{feature.value}`")
     lines += [
-        f"- {_SYMBOL[level]}: {', '.join(features)}: {reason}." for (level, reason), features in features_by_reason.items()
+        f"- {_SYMBOL[level]}: {', '.join(features)}: {reason}."
+        for (level, reason), features in features_by_reason.items()
     ]
     return "\n".join(lines) + "\n"
 

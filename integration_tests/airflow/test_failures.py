@@ -15,7 +15,7 @@ from integration_tests.airflow.zen import Project, statuses
 from integration_tests.services.airflow3 import Airflow3
 from integration_tests.services.processes import wait_until
 
-PIPELINES = '''
+PIPELINES = """
 import os
 import time
 from pathlib import Path
@@ -70,7 +70,7 @@ def echo(text: str, items: dict[str, list[float]]) -> str:
 @pipeline
 def echoing(text: str = "{{ 1 + 1 }}", items: dict[str, list[float]] = {"a'\\\\": [0.1, 2]}):
     echo(text, items)
-'''
+"""
 
 
 @pytest.fixture
@@ -129,7 +129,11 @@ def test_a_killed_worker_costs_one_attempt_and_no_wait(
 def test_no_value_passes_through_airflows_templates(project: Project, airflow3: Airflow3, deploy: Deploy) -> None:
     dag_id = deploy(project, "work.py:echoing")
     hostile = "{{ ds }} {% raw %} 'quotes' \"and\" \\ back\u2028slashes .sql"
-    for conf, arguments in (({}, ()), ({"text": hostile}, ("--param", f"text={hostile}")), ({"text": "123"}, ("--param", "text=123"))):
+    for conf, arguments in (
+        ({}, ()),
+        ({"text": hostile}, ("--param", f"text={hostile}")),
+        ({"text": "123"}, ("--param", "text=123")),
+    ):
         run_id, state = airflow3.run(dag_id, dict(conf))
         assert state == "success"
         under_airflow = zen_run_of(project, run_id)

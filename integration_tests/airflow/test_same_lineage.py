@@ -67,7 +67,9 @@ def test_a_run_under_airflow_is_drawn_in_mlflow(
     assert state == "success"
     shown = zen_run_of(example, run_id)
     example.zen("sync")
-    steps = {step["name"]: mlflow_client.get_run(step["mlflow_run_id"]) for step in shown["steps"] if step["mlflow_run_id"]}
+    steps = {
+        step["name"]: mlflow_client.get_run(step["mlflow_run_id"]) for step in shown["steps"] if step["mlflow_run_id"]
+    }
     assert {"tune", "fit_logged", "evaluate", "split", "load"} <= steps.keys()
     assert len(mlflow_client.get_metric_history(steps["tune"].info.run_id, "cv_roc_auc")) == 4
     assert steps["evaluate"].data.metrics["roc_auc"] > 0.9

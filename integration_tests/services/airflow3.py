@@ -29,9 +29,7 @@ FINISHED = ("success", "failed")
 
 def missing_airflow3() -> str | None:
     """What this machine lacks to run Airflow, as a sentence part; None when it has all."""
-    return (
-        None if (PREFIX / "bin" / "airflow").exists() else "needs .venvs/airflow3: make .venvs/airflow3/ready"
-    )
+    return None if (PREFIX / "bin" / "airflow").exists() else "needs .venvs/airflow3: make .venvs/airflow3/ready"
 
 
 class Airflow3:
@@ -87,9 +85,7 @@ class Airflow3:
                 log = self.home / f"{name}.log"
                 command = [PREFIX / "bin" / "airflow", name]
                 self.servers[name] = Server(f"Airflow {name}", command, log=log, environment=environment)
-            self.servers["api-server"].wait_until(
-                lambda: answers(f"{self.url}/api/v2/monitor/health"), START_TIMEOUT
-            )
+            self.servers["api-server"].wait_until(lambda: answers(f"{self.url}/api/v2/monitor/health"), START_TIMEOUT)
             self.wait_until_healthy()
         except BaseException:
             self.stop()
@@ -168,9 +164,7 @@ class Airflow3:
         )
         return self.run_state(dag_id, run_id)
 
-    def run(
-        self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout: float = 180
-    ) -> tuple[str, str]:
+    def run(self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout: float = 180) -> tuple[str, str]:
         """Wait for the DAG, start a run and wait for its end; the run id and the state."""
         self.wait_for_dag(dag_id)
         run_id = self.trigger(dag_id, conf)
@@ -198,17 +192,13 @@ class Airflow3:
 
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
         """All task instances: task_id, map_index, state, try_number, max_tries, start_date, duration, ..."""
-        return list(
-            self._call("GET", f"{run_path(dag_id, run_id)}/taskInstances?limit=1000")["task_instances"]
-        )
+        return list(self._call("GET", f"{run_path(dag_id, run_id)}/taskInstances?limit=1000")["task_instances"])
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """State by task, with the index for elements of a mapped one: {"train": ..., "score[0]": ...}."""
         return {task_key(found): found["state"] for found in self.task_instances(dag_id, run_id)}
 
-    def tries(
-        self, dag_id: str, run_id: str, task_id: str, map_index: int = -1
-    ) -> list[tuple[int, str | None]]:
+    def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[tuple[int, str | None]]:
         """(number, state) of each try of a task, in order."""
         mapped = "" if map_index < 0 else f"/{map_index}"
         found = self._call("GET", f"{task_path(dag_id, run_id, task_id)}{mapped}/tries")["task_instances"]
@@ -220,9 +210,7 @@ class Airflow3:
         found = self._call("GET", f"{task_path(dag_id, run_id, task_id)}/logs/{attempt}?{query}")["content"]
         return "\n".join(log_line(event) for event in found)
 
-    def xcom(
-        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
-    ) -> Any:
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """What a task handed over; KeyError when it handed over nothing."""
         path = f"{task_path(dag_id, run_id, task_id)}/xcomEntries/{quote(key)}?map_index={map_index}"
         try:
@@ -294,9 +282,7 @@ class LoadedDags:
     """What Airflow's own loader made of a file or a folder."""
 
     errors: dict[str, str]
-    dags: dict[
-        str, dict[str, Json]
-    ]  # dag id -> task id -> {"upstream": [...], "type", "trigger_rule", "retries", ...}
+    dags: dict[str, dict[str, Json]]  # dag id -> task id -> {"upstream": [...], "type", "trigger_rule", "retries", ...}
     output: str
 
 
@@ -338,9 +324,7 @@ class Airflow3Offline:
         answer, output = self._drive(arguments, file.parent, dict(variables or {}))
         return DagTestResult(answer["state"], answer["states"], answer["tries"], output)
 
-    def _drive(
-        self, arguments: Sequence[str | Path], dags: Path, variables: dict[str, str]
-    ) -> tuple[Any, str]:
+    def _drive(self, arguments: Sequence[str | Path], dags: Path, variables: dict[str, str]) -> tuple[Any, str]:
         if self._folder is None:
             raise ServiceError("Airflow3Offline is a context manager: enter it first")
         home = Path(tempfile.mkdtemp(prefix="home-", dir=self._folder))
@@ -354,11 +338,7 @@ class Airflow3Offline:
 
 def airflow_environment(home: Path) -> dict[str, str]:
     """The variables of an Airflow process: those of this process, its environment's PATH, no usage data."""
-    own = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AIRFLOW", "PYTEST", "PYTHON"))
-    }
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST", "PYTHON"))}
     own.pop("VIRTUAL_ENV", None)
     return own | {
         "PATH": f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -398,9 +378,7 @@ def run_python(arguments: Sequence[str | Path], environment: Mapping[str, str], 
     if done.returncode:
         took = time.monotonic() - started
         tail = "\n".join(done.stdout.splitlines()[-60:])
-        raise ServiceError(
-            f"{' '.join(map(str, arguments))}: code {done.returncode} after {took:.0f} s\n{tail}"
-        )
+        raise ServiceError(f"{' '.join(map(str, arguments))}: code {done.returncode} after {took:.0f} s\n{tail}")
     return done.stdout
 
 
@@ -425,8 +403,6 @@ def log_line(event: Any) -> str:
         return event
     lines = [str(event.get("event", ""))]
     for error in event.get("error_detail") or []:
-        lines += [
-            f"  {frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in error.get("frames", [])
-        ]
+        lines += [f"  {frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in error.get("frames", [])]
         lines += [f"  {error.get('exc_type')}: {error.get('exc_value')}"]
     return "\n".join(lines)

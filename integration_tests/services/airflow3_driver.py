@@ -22,10 +22,7 @@ def main(answer: str, command: str, *arguments: str) -> None:
 def load(path: str) -> dict[str, Any]:
     """Errors, and the tasks of each DAG with their edges."""
     bag = load_dags(path)
-    dags = {
-        dag_id: {task.task_id: describe(task) for task in dag.tasks}
-        for dag_id, dag in sorted(bag.dags.items())
-    }
+    dags = {dag_id: {task.task_id: describe(task) for task in dag.tasks} for dag_id, dag in sorted(bag.dags.items())}
     return {"errors": dict(bag.import_errors), "dags": dags}
 
 

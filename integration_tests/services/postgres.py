@@ -99,9 +99,7 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop a database, whoever is connected to it."""
         with psycopg.connect(self.url(None), autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _accepts_connections(self) -> bool:
         try:
@@ -161,8 +159,6 @@ def binary(name: str) -> Path:
 def find_binary(name: str) -> Path | None:
     """Debian keeps the server programs of each version in a folder of its own, off PATH."""
     versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
-    newest = max(
-        versions, key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else 0, default=None
-    )
+    newest = max(versions, key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else 0, default=None)
     on_path = shutil.which(name)
     return newest or (Path(on_path) if on_path else None)

@@ -62,9 +62,7 @@ def test_a_server_ends_with_the_process_groups_that_it_made(tmp_path: Path) -> N
 
 
 def test_a_server_that_ends_early_shows_its_log(tmp_path: Path) -> None:
-    server = Server(
-        "broken", [sys.executable, "-c", "raise SystemExit('no such luck')"], log=tmp_path / "log"
-    )
+    server = Server("broken", [sys.executable, "-c", "raise SystemExit('no such luck')"], log=tmp_path / "log")
     with pytest.raises(ServiceError, match="no such luck"):
         server.wait_until(lambda: False, timeout=30)
     server.stop()
@@ -101,9 +99,7 @@ print(run.info.run_id)
     )
     run_id = done.stdout.split()[-1]
     found = request_json("GET", f"{mlflow_server.url}/api/2.0/mlflow/runs/get?run_id={run_id}")
-    assert [(metric["key"], metric["value"]) for metric in found["run"]["data"]["metrics"]] == [
-        ("score", 0.5)
-    ]
+    assert [(metric["key"], metric["value"]) for metric in found["run"]["data"]["metrics"]] == [("score", 0.5)]
 
 
 def test_airflow_runs_a_dag_with_a_retry_and_clears_a_task(airflow3: Airflow3) -> None:
@@ -150,11 +146,7 @@ def test_airflow_offline_loads_and_tests_a_dag(airflow3_offline: Airflow3Offline
     assert result.tries["flaky"] == 2
 
 
-def test_airflow_offline_reports_a_file_that_it_cannot_load(
-    airflow3_offline: Airflow3Offline, tmp_path: Path
-) -> None:
-    (tmp_path / "broken.py").write_text(
-        "from airflow.sdk import dag\nraise RuntimeError('broken on purpose')\n"
-    )
+def test_airflow_offline_reports_a_file_that_it_cannot_load(airflow3_offline: Airflow3Offline, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("from airflow.sdk import dag\nraise RuntimeError('broken on purpose')\n")
     [trace] = airflow3_offline.load(tmp_path).errors.values()
     assert "broken on purpose" in trace

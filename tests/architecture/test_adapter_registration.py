@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from zen_core.adapter.features import Feature
 from zen_core.adapter.protocol import ADAPTER_API_VERSION, EmittingAdapter, RunningAdapter
 from zen_core.adapter.registry import adapter_names, load_adapter

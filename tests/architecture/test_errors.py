@@ -6,6 +6,7 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 import pytest
+
 import zen_core.errors
 import zen_metadata
 from zen_core.diagnostics import Diagnostic

@@ -32,9 +32,7 @@ def _files() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def text_by_path() -> dict[str, str]:
-    return {
-        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in _files()
-    }
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in _files()}
 
 
 def _holding(text_by_path: dict[str, str], pattern: re.Pattern[str]) -> list[str]:

@@ -104,7 +104,7 @@ def _hint(source: Any, target: Any) -> str:
     if source is File:
         return "annotate the parameter File or pathlib.Path, and open it in the step"
     if target is File and source in (str, Path, type(Path())):
-        return 'a file is written File("…"): its content is then part of the cache key'
+        return 'write File("…"): its content is then part of the cache key'
     if isinstance(source, type) and isinstance(target, type) and issubclass(source, os.PathLike) and target is str:
         return "annotate the parameter pathlib.Path"
     return ""

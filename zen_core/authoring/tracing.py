@@ -151,7 +151,10 @@ class Trace:
         if value is REQUIRED:
             return  # told already
         known = len(self.diagnostics)
-        binding = self._to_binding(value, call, port.name, is_default)
+        try:
+            binding = self._to_binding(value, call, port.name, is_default)
+        except RecursionError:
+            binding = self._unserializable(call, port.name, "value that contains itself", is_default)
         if known == len(self.diagnostics) and not is_default:
             self._check_type(call, port, value)
         call.inputs[port.name] = (port, binding)
@@ -192,17 +195,12 @@ class Trace:
         try:
             return ConstantBinding(to_json(value, path=path))
         except UnserializableError as error:
-            self.diagnostics.append(
-                problems.unserializable_constant(
-                    call.place, call.name, repr(error.path), error.type_name, default=is_default
-                )
-            )
-        except RecursionError:
-            self.diagnostics.append(
-                problems.unserializable_constant(
-                    call.place, call.name, repr(path), "value that contains itself", default=is_default
-                )
-            )
+            return self._unserializable(call, error.path, error.type_name, is_default)
+
+    def _unserializable(self, call: StepCall, path: str, type_name: str, is_default: bool) -> Binding:
+        self.diagnostics.append(
+            problems.unserializable_constant(call.place, call.name, repr(path), type_name, default=is_default)
+        )
         return ConstantBinding()
 
     def _is_own(self, result: Handle | StepOutputs) -> bool:
@@ -212,7 +210,7 @@ class Trace:
 def propose_name(name: str) -> str:
     """A name that the IR takes, as near as can be to one that it does not; "" when there is none."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return re.sub(r"[^a-z0-9_]", "", snake).lstrip("_0123456789")[:60]
+    return re.sub(r"[^a-z0-9]+", "_", snake).strip("_").lstrip("_0123456789")[:60]
 
 
 def _holds_handle(value: Any) -> bool:

@@ -40,8 +40,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Runs and artifacts": {
         "runs": "List runs, newest first.",
         "show": "One run: its steps, inputs, outputs, and why it failed.",
-        "logs": "What a step printed.",
-        "artifacts": "List artifacts and their versions.",
+        "logs": "What a step printed and logged.",
+        "artifacts": "List artifacts and their versions, newest first.",
         "lineage": "Where an artifact comes from, and what was made of it.",
     },
     "Stores": {

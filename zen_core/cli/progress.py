@@ -63,6 +63,7 @@ class PlainProgress(SilentProgress):
         super().__init__()
         self._stream = stream
         self._with_output = with_output
+        self._reader_left = False
 
     def run_started(self, run_id: str, steps: tuple[str, ...]) -> None:
         """See RunObserver."""
@@ -89,7 +90,12 @@ class PlainProgress(SilentProgress):
             self._write(f"{step} | {line}")
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        if self._reader_left:
+            return
+        try:
+            print(printable(line, self._stream), file=self._stream, flush=True)
+        except BrokenPipeError:  # `zen run … | head`: that nobody listens is no failure of a step
+            self._reader_left = True
 
 
 class LiveProgress(SilentProgress):
@@ -146,7 +152,7 @@ class LiveProgress(SilentProgress):
         from rich.text import Text
 
         for line in text.splitlines():
-            self._console.print(Text.assemble((f"{step} | ", "dim"), line))
+            self._console.print(Text.assemble((f"{step} | ", "dim"), printable(line, self._console.file)))
 
     def close(self) -> None:
         """Leave the list of all steps on the screen."""
@@ -192,6 +198,12 @@ def describe_error(error: BaseException) -> str:
     """`ValueError: the first line of what it says`."""
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def printable(text: str, stream: IO[str]) -> str:
+    """The text with a question mark for each character that the stream cannot take: telling must never fail."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _attempt(number: int) -> str:

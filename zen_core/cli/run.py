@@ -161,11 +161,12 @@ def _report(outcome: RunOutcome, progress: SilentProgress, settings: Settings, *
     run = short_id(outcome.run_id)
     failed = [step for step, status in progress.status_by_step.items() if status == "failed"]
     lines = [f"run {run} {outcome.status}{took}: {progress.counts() or 'no steps'}"]
-    lines += [f"  zen logs {run} {step}  shows what it printed" for step in failed]
-    if not failed:
-        lines.append(f"  zen show {run}  shows what it made")
     if recorded is None:
         lines.append("  the lineage store is away: the facts wait in the spool for 'zen sync'")
+    elif failed:
+        lines += [f"  zen logs {run} {step}  shows what it printed" for step in failed]
+    else:
+        lines.append(f"  zen show {run}  shows what it made")
     click.echo("\n".join(lines), err=outcome.error is not None)
 
 
@@ -173,8 +174,9 @@ def _read_back(run_id: str, settings: Settings) -> Any:
     """The run as it was recorded; None where the lineage store is away, and the facts are still in the spool."""
     from zen_core.client import Client
 
+    client = click.get_current_context().with_resource(Client(settings))
     try:
-        return Client(settings).run(run_id)
+        return client.run(run_id)
     except StoreError:
         return None
 

@@ -5,8 +5,6 @@ import html
 from io import BytesIO
 from typing import TypedDict
 
-from matplotlib.figure import Figure
-
 
 class Scores(TypedDict):
     """How a model does on rows that it has not seen."""
@@ -52,6 +50,8 @@ def _table_row(name: str, scores: Scores, *, is_best: bool) -> str:
 
 
 def _plot(scores_by_model: dict[str, Scores]) -> bytes:
+    from matplotlib.figure import Figure  # takes a second to import, and only this needs it
+
     # A figure of its own, not pyplot's: no display is needed, and steps may run in threads.
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate", title="ROC curves")

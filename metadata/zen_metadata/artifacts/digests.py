@@ -116,6 +116,8 @@ class _Walk:
             return self._function(value)
         if kind is types.CodeType:
             return self._code(value)
+        if kind is types.MappingProxyType:
+            return node("proxy", self.token(dict(value)))
         if kind is types.ModuleType:
             return node("module", value.__name__.encode())
         if kind is types.CellType:
@@ -146,8 +148,8 @@ class _Walk:
         reducer = copyreg.dispatch_table.get(type(value))
         try:
             reduced = reducer(value) if reducer else value.__reduce_ex__(_PICKLE_PROTOCOL)
-        except (TypeError, AttributeError, NotImplementedError) as error:
-            raise UndigestibleError(str(error)) from error
+        except Exception as error:
+            return self._pickled(value, error)
         if isinstance(reduced, str):
             return node("global", str(getattr(value, "__module__", "")).encode(), reduced.encode())
         call, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
@@ -163,6 +165,15 @@ class _Walk:
             self.token(setter),
         )
 
+    def _pickled(self, value: object, reason: Exception) -> bytes:
+        """What only cloudpickle can take apart. Its bytes may differ between processes: a miss, never a wrong hit."""
+        import cloudpickle
+
+        try:
+            return node("pickle", cloudpickle.dumps(value, protocol=_PICKLE_PROTOCOL))
+        except Exception as error:
+            raise UndigestibleError(str(reason)) from error
+
     def _pairs(self, pairs: Iterable[tuple[object, object]]) -> list[bytes]:
         return [self.token(key) + self.token(item) for key, item in pairs]
 
@@ -172,7 +183,7 @@ class _Walk:
         members = [
             (name, member)
             for name, member in vars(value).items()
-            if name not in _CLASS_BOOKKEEPING and not isinstance(member, types.GetSetDescriptorType)
+            if name not in _CLASS_BOOKKEEPING and not isinstance(member, _SLOT_TYPES)
         ]
         bases = node("bases", *map(self.token, value.__bases__))
         return node("class", value.__qualname__.encode(), bases, *sorted(self._pairs(members)))
@@ -198,7 +209,10 @@ class _Walk:
 
 _ADDRESSES = frozenset({"_stop_words_id"})
 """Attributes that hold an `id()`: scikit-learn's text vectorizers remember one."""
-_CLASS_BOOKKEEPING = frozenset({"__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__"})
+_CLASS_BOOKKEEPING = frozenset(
+    {"__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__", "__static_attributes__", "_abc_impl"}
+)
+_SLOT_TYPES = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 def _is_importable(value: Any) -> bool:

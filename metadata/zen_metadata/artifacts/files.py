@@ -48,8 +48,8 @@ def find_source(reference: str, data_root: str) -> SourceFile:
     """
     url = _resolve(reference, data_root)
     if is_local(url):
-        return _find_local(reference, local_part(url), data_root)
-    return _find_remote(reference, url, data_root)
+        return _find_local(reference, local_part(url))
+    return _find_remote(reference, url)
 
 
 def digest_source(source: SourceFile) -> str:
@@ -149,18 +149,17 @@ def _resolve(reference: str, data_root: str) -> str:
     return os.path.abspath(os.path.join(os.path.expanduser(data_root or "."), reference))
 
 
-def _missing(reference: str, url: str, data_root: str) -> MissingInputError:
+def _missing(reference: str, url: str) -> MissingInputError:
     relative = "://" not in reference and not os.path.isabs(reference)
     looked = f"it was looked for at {without_credentials(url)}"
-    root = without_credentials(data_root) or "the current folder"
     return MissingInputError(
         f"there is no file {without_credentials(reference)!r}",
-        why=looked + (f"; a relative name is taken from the data root, {root}" if relative else ""),
+        why=f"{looked}; a relative name is taken from the data root" if relative else looked,
         hint="correct the name, or set data_root (ZEN_DATA_ROOT)" if relative else "correct the name",
     )
 
 
-def _find_local(reference: str, path: str, data_root: str) -> SourceFile:
+def _find_local(reference: str, path: str) -> SourceFile:
     try:
         if os.path.isdir(path):
             entries = [(name, _local_version(entry.stat())) for name, entry in iter_folder(Path(path))]
@@ -168,7 +167,7 @@ def _find_local(reference: str, path: str, data_root: str) -> SourceFile:
             return SourceFile(reference, path, digest_json("folder-version", entries), size)
         facts = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _missing(reference, path, data_root) from error
+        raise _missing(reference, path) from error
     except OSError as error:
         raise _unreadable(reference, error) from error
     return SourceFile(reference, path, _local_version(facts), facts.st_size)
@@ -179,7 +178,7 @@ def _local_version(facts: os.stat_result) -> str:
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
 
 
-def _find_remote(reference: str, url: str, data_root: str) -> SourceFile:
+def _find_remote(reference: str, url: str) -> SourceFile:
     try:
         filesystem, path = open_filesystem(url)
         filesystem.invalidate_cache()
@@ -190,7 +189,7 @@ def _find_remote(reference: str, url: str, data_root: str) -> SourceFile:
             size = sum(int(each.get("size") or 0) for _, each in files)
             return SourceFile(reference, url, digest_json("folder-version", entries), size)
     except FileNotFoundError as error:
-        raise _missing(reference, url, data_root) from error
+        raise _missing(reference, url) from error
     except Exception as error:
         raise _unreadable(reference, error) from error
     return SourceFile(reference, url, _remote_version(facts), int(facts.get("size") or 0))
@@ -249,6 +248,6 @@ class _reading:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, FileNotFoundError):
-            raise _missing(self._source.reference, self._source.url, "") from error
+            raise _missing(self._source.reference, self._source.url) from error
         if isinstance(error, Exception) and not isinstance(error, StoreError):
             raise _unreadable(self._source.reference, error) from error

@@ -6,6 +6,7 @@ words. Locations are relative POSIX paths that the store has checked.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import uuid
@@ -33,11 +34,11 @@ class Root(Protocol):
     def put_file(self, location: str, path: Path) -> None:
         """Take over a finished temporary file from `temporary_path`; it is gone afterwards."""
 
-    def temporary_path(self, scratch: Path) -> Path:
+    def temporary_path(self, scratch: Path, extension: str) -> Path:
         """A path for a temporary file that `put_file` can take over."""
 
-    def open(self, location: str) -> BinaryIO:
-        """Open what is stored there. Raises FileNotFoundError."""
+    def open(self, location: str, size_bytes: int) -> BinaryIO:
+        """Open what is stored there, of about this size. Raises FileNotFoundError."""
 
     def fetch(self, location: str, scratch: Path) -> Path:
         """A local path of the bytes, which must not be changed. Raises FileNotFoundError."""
@@ -95,12 +96,12 @@ class LocalRoot:
         os.chmod(path, _STORED_MODE)
         self._publish(str(path), location)
 
-    def temporary_path(self, scratch: Path) -> Path:
+    def temporary_path(self, scratch: Path, extension: str) -> Path:
         """In the root itself: a move between file systems would be a copy."""
         os.makedirs(self._temporary, exist_ok=True)
-        return Path(self._temporary_name())
+        return Path(self._temporary_name() + extension)
 
-    def open(self, location: str) -> BinaryIO:
+    def open(self, location: str, size_bytes: int) -> BinaryIO:
         """The file itself."""
         return open(self.path(location), "rb", buffering=0)
 
@@ -183,7 +184,7 @@ class RemoteRoot:
             data = b"".join(chunks)
             self._upload(location, lambda target: self._filesystem.pipe_file(target, data))
             return
-        temporary = self.temporary_path(scratch)
+        temporary = self.temporary_path(scratch, "")
         try:
             with temporary.open("wb") as stream:
                 for chunk in chunks:
@@ -197,20 +198,22 @@ class RemoteRoot:
         self._upload(location, lambda target: self._filesystem.put_file(str(path), target))
         path.unlink()
 
-    def temporary_path(self, scratch: Path) -> Path:
+    def temporary_path(self, scratch: Path, extension: str) -> Path:
         """In the scratch folder."""
         scratch.mkdir(parents=True, exist_ok=True)
-        return scratch / f"upload-{uuid.uuid4().hex}"
+        return scratch / f"upload-{uuid.uuid4().hex}{extension}"
 
-    def open(self, location: str) -> BinaryIO:
-        """A stream over the network."""
+    def open(self, location: str, size_bytes: int) -> BinaryIO:
+        """Small bytes by one request, large ones as a stream over the network."""
+        if size_bytes <= _SMALL_BYTES:
+            return io.BytesIO(self._filesystem.cat_file(self.path(location)))
         stream: BinaryIO = self._filesystem.open(self.path(location), "rb")
         return stream
 
     def fetch(self, location: str, scratch: Path) -> Path:
         """A download in the scratch folder."""
         scratch.mkdir(parents=True, exist_ok=True)
-        target = scratch / f"download-{uuid.uuid4().hex}"
+        target = scratch / f"download-{uuid.uuid4().hex}-{location.rpartition('/')[2]}"
         self._filesystem.get_file(self.path(location), str(target))
         return target
 
@@ -254,7 +257,8 @@ class RemoteRoot:
 def copy_privately(path: Path, folder: Path, name: str) -> Path:
     """A copy that its reader may change, under its own name in a folder of its own."""
     folder.mkdir(parents=True)
-    target = folder / name
+    plain = os.path.basename(name)
+    target = folder / (plain if plain not in ("", ".", "..") else "content")
     shutil.copyfile(path, target)
     return target
 

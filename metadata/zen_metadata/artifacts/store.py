@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,15 @@ from zen_core.contract.refs import NO_VALUE
 from zen_core.contract.settings import without_credentials
 from zen_core.contract.values import digest_value_json
 from zen_core.errors import ArtifactIntegrityError, ArtifactMissingError, OutputError, StoreError, ZenError
+from zen_metadata.artifacts.failures import (
+    check_not_deleted,
+    describe,
+    not_storable,
+    pickle_load_refused,
+    pickle_refused,
+    reading,
+    writing,
+)
 from zen_metadata.artifacts.filesystems import failure_of, is_local, local_part
 from zen_metadata.artifacts.roots import LocalRoot, RemoteRoot, Root, copy_privately
 from zen_metadata.artifacts.serializers import (
@@ -104,7 +114,7 @@ class ArtifactStore:
         reason = ""
         for serializer in candidates(value):
             if getattr(serializer, "pickles", False) and not self._allow_pickle:
-                raise _pickle_refused(value, reason, where)
+                raise pickle_refused(value, reason, where)
             try:
                 stored = self._save_with(serializer, value, scratch, where)
             except DeclinedError as declined:
@@ -114,7 +124,7 @@ class ArtifactStore:
             if stored.serializer == LAST_RESORT:
                 self._announce(stored.type, reason, where)
             return stored
-        raise _not_storable(value, "nothing can write it", where)
+        raise not_storable(value, "nothing can write it", where)
 
     def load(self, record: ArtifactRecord | StoredArtifact, *, into: Any = None, scratch: Path) -> object:
         """The value that was stored.
@@ -129,24 +139,20 @@ class ArtifactStore:
             ArtifactIntegrityError: the bytes are not those that were stored.
             StoreError: no serializer here reads it, reading fails, or it is a pickle and pickles are not allowed.
         """
-        shown = _shown(record)
-        _check_not_deleted(record, shown)
+        shown = describe(record)
+        check_not_deleted(record, shown)
         metadata = record.metadata
         serializer = find_serializer(record.serializer, record.serializer_version, metadata, artifact=shown)
         if getattr(serializer, "pickles", False) and not self._allow_pickle:
-            raise StoreError(
-                f"{shown} is a pickle, and pickles are not allowed here",
-                why="[artifacts] allow_pickle = false: loading a pickle runs whatever code its writer put in",
-                hint="store the value in another format, or allow pickles where the store is trusted",
-            )
+            raise pickle_load_refused(shown)
         if record.has_inline_value and record.serializer == "json" and _inline_holds(record):
             return record.inline_value
         if decode := getattr(serializer, "decode", None):
             data = self._read_checked(record, shown)
-            with _reading_back(shown, metadata):
+            with reading(shown, metadata):
                 return decode(data, metadata, into)
         path = self._fetch_checked(record, serializer, shown, scratch)
-        with _reading_back(shown, metadata):
+        with reading(shown, metadata):
             return serializer.load(path, metadata, into)
 
     # -- bytes ---------------------------------------------------------------------------------------------------
@@ -165,7 +171,7 @@ class ArtifactStore:
 
     def read_bytes(self, location: str) -> bytes:
         """A file of the store's own. Raises ArtifactMissingError."""
-        with self._doing("read", location), self._root.open(_checked(location)) as stream:
+        with self._doing("read", location, location), self._root.open(_checked(location), 0) as stream:
             return stream.read()
 
     def list(self, prefix: str = "") -> list[str]:
@@ -187,7 +193,7 @@ class ArtifactStore:
 
     def _save_with(self, serializer: Serializer, value: object, scratch: Path, where: str) -> StoredArtifact:
         encode = getattr(serializer, "encode", None)
-        with _writing(value, where):
+        with writing(value, where):
             encoding: Encoding | None = encode(value) if encode else None
         if encoding is not None:
             hexadecimal, size = _hash_chunks(encoding, value, where)
@@ -200,7 +206,7 @@ class ArtifactStore:
             location, hexadecimal, size, metadata = self._save_file(serializer, value, scratch, where)
         stored_digest = DIGEST_PREFIX + hexadecimal
         inline = encoding.inline_value if encoding is not None else NO_VALUE
-        with _writing(value, where):
+        with writing(value, where):
             digest = (encoding and encoding.digest) or serializer.digest(value, stored_digest, metadata)
         return StoredArtifact(
             digest=digest,
@@ -219,10 +225,15 @@ class ArtifactStore:
         self, serializer: Serializer, value: object, scratch: Path, where: str
     ) -> tuple[str, str, int, Mapping[str, Any]]:
         with self._doing("store an artifact", OBJECTS_FOLDER):
-            path = self._root.temporary_path(scratch)
+            path = self._root.temporary_path(scratch, serializer.extension)
         try:
-            with _writing(value, where):
+            with writing(value, where):
                 metadata = serializer.dump(value, path)
+                if not path.is_file():
+                    raise OutputError(
+                        f"the serializer {serializer.name!r} wrote no file",
+                        hint="`dump` must write one file at the path that it is given; a folder can be packed into one",
+                    )
             with self._doing("store an artifact", OBJECTS_FOLDER):
                 with path.open("rb", buffering=0) as stream:
                     hexadecimal = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -231,6 +242,8 @@ class ArtifactStore:
                 if not self._is_there(location, size):
                     self._root.put_file(location, path)
         finally:
+            if path.is_dir():
+                shutil.rmtree(path)
             path.unlink(missing_ok=True)
         return location, hexadecimal, size, metadata
 
@@ -258,14 +271,19 @@ class ArtifactStore:
 
     def _read_checked(self, record: ArtifactRecord | StoredArtifact, shown: str) -> bytearray:
         location = _checked(record.location)
-        with self._doing("load an artifact", location, shown), self._root.open(location) as stream:
-            data = bytearray(record.size_bytes + 1)
-            view, count = memoryview(data), 0
-            while count < len(data) and (got := stream.readinto(view[count:])):  # type: ignore[attr-defined]
-                count += got
-            view.release()
-        del data[count:]
-        self._check_digest(hashlib.sha256(data).hexdigest(), record, shown)
+        with self._doing("load an artifact", location, shown), self._root.open(location, record.size_bytes) as stream:
+            data = bytearray(record.size_bytes)
+            with memoryview(data) as view:
+                count = 0
+                while count < len(data) and (got := stream.readinto(view[count:])):  # type: ignore[attr-defined]
+                    count += got
+            # Bytes that are missing or too many make another digest.
+            rest = stream.read(1) if count == len(data) else b""
+        if count < len(data):
+            del data[count:]
+        hasher = hashlib.sha256(data)
+        hasher.update(rest)
+        self._check_digest(hasher.hexdigest(), record, shown)
         return data
 
     def _fetch_checked(
@@ -304,12 +322,14 @@ class ArtifactStore:
 
     @contextmanager
     def _doing(self, action: str, location: str, shown: str = "") -> Iterator[None]:
-        """Tell in words what the file system raises."""
+        """Tell in words what the file system raises; `shown` names what should be there, where something should."""
         try:
             yield
         except FileNotFoundError as error:
+            if not shown:
+                raise failure_of(error, action, where=self._show(location)) from error
             raise ArtifactMissingError(
-                f"the bytes of {shown or location} are gone",
+                f"the bytes of {shown} are gone",
                 where=self._show(location),
                 hint="run the step that made it again",
             ) from error
@@ -336,7 +356,7 @@ def _checked(location: str) -> str:
 
 def _hash_chunks(encoding: Encoding, value: object, where: str) -> tuple[str, int]:
     hasher, size = hashlib.sha256(), 0
-    with _writing(value, where):
+    with writing(value, where):
         for chunk in encoding.chunks:
             hasher.update(chunk)
             size += len(chunk)
@@ -346,74 +366,3 @@ def _hash_chunks(encoding: Encoding, value: object, where: str) -> tuple[str, in
 def _inline_holds(record: ArtifactRecord | StoredArtifact) -> bool:
     """Whether the recorded scalar is the value: a database may have turned 1.0 into 1."""
     return digest_value_json(record.inline_value) == record.digest
-
-
-def _shown(record: ArtifactRecord | StoredArtifact) -> str:
-    name = getattr(record, "name", "")
-    if not name:
-        return f"the artifact {record.location}"
-    version = getattr(record, "version", None)
-    return f"the artifact {name!r}" + (f" version {version}" if version is not None else "")
-
-
-def _check_not_deleted(record: ArtifactRecord | StoredArtifact, shown: str) -> None:
-    if getattr(record, "kind", "value") == "source":
-        raise ArtifactMissingError(
-            f"{shown} is a file outside the store, of which only the digest is known",
-            hint="read it from where it lies",
-        )
-    deleted_at = getattr(record, "deleted_at", None)
-    if deleted_at is None:
-        return
-    who = getattr(record, "deleted_by", None) or "somebody"
-    raise ArtifactMissingError(
-        f"{shown} was deleted on {deleted_at:%Y-%m-%d} by {who}",
-        why=getattr(record, "deleted_reason", None) or "",
-        hint="run the step that made it again",
-    )
-
-
-@contextmanager
-def _writing(value: object, where: str) -> Iterator[None]:
-    """Tell in words what a serializer raises while it writes."""
-    try:
-        yield
-    except (ZenError, DeclinedError):
-        raise
-    except OSError as error:
-        if error.errno is not None and not error.filename:
-            raise failure_of(error, "store an artifact", where=where) from error
-        raise _not_storable(value, f"{type(error).__name__}: {error}", where) from error
-    except Exception as error:
-        raise _not_storable(value, f"{type(error).__name__}: {error}", where) from error
-
-
-@contextmanager
-def _reading_back(shown: str, metadata: Mapping[str, Any]) -> Iterator[None]:
-    """Tell in words what a serializer raises while it reads."""
-    try:
-        yield
-    except ZenError:
-        raise
-    except Exception as error:
-        packages = ", ".join(f"{name} {version}" for name, version in (metadata.get("packages") or {}).items())
-        hint = f"it was stored with {packages}" if packages else "see whether its packages are installed here"
-        raise StoreError(f"{shown} cannot be read here", why=f"{type(error).__name__}: {error}", hint=hint) from error
-
-
-def _not_storable(value: object, why: str, where: str) -> OutputError:
-    return OutputError(
-        f"a {type_name(type(value))} cannot be stored",
-        where=where,
-        why=without_credentials(why),
-        hint="return plain values, arrays, frames or a File, or register a serializer for it",
-    )
-
-
-def _pickle_refused(value: object, reason: str, where: str) -> OutputError:
-    return OutputError(
-        f"a {type_name(type(value))} can be stored only as a pickle, and pickles are not allowed",
-        where=where,
-        why=(f"{reason}; " if reason else "") + "[artifacts] allow_pickle = false",
-        hint="return plain values, arrays, frames or a File, or register a serializer for it",
-    )

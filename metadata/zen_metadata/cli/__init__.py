@@ -1,8 +1,8 @@
 """The commands that read what was recorded, registered by the entry points `zen.commands`."""
 
-from zen_metadata.cli.artifacts import artifacts, lineage
-from zen_metadata.cli.push import push
-from zen_metadata.cli.runs import logs, runs, show
-from zen_metadata.cli.stores import store, sync
+from zen_metadata.cli.artifact_commands import artifacts, lineage
+from zen_metadata.cli.push_command import push
+from zen_metadata.cli.run_commands import logs, runs, show
+from zen_metadata.cli.store_commands import store, sync
 
 __all__ = ["artifacts", "lineage", "logs", "push", "runs", "show", "store", "sync"]

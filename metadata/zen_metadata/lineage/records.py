@@ -170,6 +170,8 @@ class LeaseHolder:
     step_run_id: str
     attempt_id: str
     expires_at: datetime
+    worker: str = ""
+    """The process that does it, as `AttemptRecord.engine["worker"]` names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,9 @@ class LineageStore(Protocol):
         Earlier attempts of the step run that are still `running` become `lost`. The number counts up from 1.
         """
 
+    def lose_attempt(self, attempt_id: str) -> None:
+        """An attempt's process is known to be gone: if it is still `running` it becomes `lost`, and its lease free."""
+
     def heartbeat(self, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
         """Say that these attempts are alive, and extend their leases (only those whose token still holds)."""
 

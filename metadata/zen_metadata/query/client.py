@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from zen_core.contract.settings import Settings, find_root, load_settings
 from zen_core.errors import NotFoundError, UsageError
@@ -102,6 +102,16 @@ class Client:
         if isinstance(subject, str):
             subject = self.artifact(subject)
         return artifact_graph(self._stores, subject.record, direction)
+
+    def close(self) -> None:
+        """Close the connections to the stores; a `with` block does it too. A later question opens new ones."""
+        self._stores.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"<Client of project {self.settings.project!r}>"

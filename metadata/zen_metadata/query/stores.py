@@ -53,6 +53,12 @@ class ReadStores:
 
         return ArtifactStore(self.settings.artifact_url, allow_pickle=self.settings.allow_pickle)
 
+    def close(self) -> None:
+        """Close what was opened. A later question opens it again."""
+        store = self.__dict__.pop("lineage", None)
+        if store is not None:
+            store.close()
+
     def load(self, record: ArtifactRecord, *, into: Any = None) -> Any:
         """The value of an artifact. A file's content stays on this machine until the process ends."""
         return self.artifacts.load(record, into=into, scratch=Path(tempfile.mkdtemp(dir=_process_folder())))

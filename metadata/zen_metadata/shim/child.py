@@ -31,11 +31,12 @@ _BOOTSTRAP = "import sys; from zen_metadata.shim.child import main; sys.exit(mai
 
 @dataclass(frozen=True)
 class ChildRequest:
-    """What the child needs. `function` is the entry point, or the pickled function where no module holds it."""
+    """What the child needs. `function` is the pickled function where no module holds it."""
 
     work: Work
     settings: Settings
-    function: str | bytes
+    function: bytes | None
+    installed: bool
     code_root: str | None
     run: RunRecord
     attempt_id: str
@@ -118,8 +119,9 @@ class ChildProcess:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         if process.stdout is not None:
-            for line in process.stdout:
-                self._on_output(line)
+            with process.stdout:
+                for line in process.stdout:
+                    self._on_output(line)
 
 
 def _read_answer(path: Path, code: int, request: ChildRequest) -> WorkResult:
@@ -170,15 +172,15 @@ def main(scratch: str) -> int:
 
 def _do(request: ChildRequest, on_metrics: Callable[[WorkResult], None]) -> WorkResult:
     from zen_metadata.artifacts.store import ArtifactStore
-    from zen_metadata.shim.code import load_entry_point
+    from zen_metadata.shim.code import load_step
     from zen_metadata.shim.user_run import user_run_of
     from zen_metadata.shim.workspace import find_lineage_store
 
-    if isinstance(request.function, bytes):
+    if request.function is not None:
         function = pickle.loads(request.function)
     else:
         root = Path(request.code_root) if request.code_root else None
-        function = load_entry_point(request.function, root)
+        function = load_step(request.work.step, root, installed=request.installed)
     artifacts = ArtifactStore(request.settings.artifact_url, allow_pickle=request.settings.allow_pickle)
     user_run: AbstractContextManager[str | None] | None = None
     if request.user_run:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from zen_core.contract.code_bundle import code_digest
-from zen_core.contract.manifest import CODE_FILE, PipelineManifest
+from zen_core.contract.manifest import CODE_FILE, PipelineManifest, StepManifest
 from zen_core.errors import CodeError
 
 
@@ -39,16 +39,24 @@ def ensure_code(manifest: PipelineManifest, artifact_url: str) -> Path | None:
     return target
 
 
-def load_entry_point(entry_point: str, root: Path | None) -> Callable[..., Any]:
-    """The user's function behind `module:qualname`.
+def load_step(step: StepManifest, root: Path | None, *, installed: bool) -> Callable[..., Any]:
+    """The user's function behind a step.
 
     Args:
-        root: the folder that the module must come from; None takes it from wherever it is installed.
+        root: the folder that its module must come from; None takes it from wherever it is.
+        installed: whether it comes from the image, so that only its fingerprint tells that it is the right one.
 
     Raises:
-        CodeError: there is no such module or function, or it came from elsewhere. What the module itself raises
-            when it is imported passes through.
+        CodeError: there is no such module or function, it came from elsewhere, or it is other code. What the module
+            itself raises when it is imported passes through.
     """
+    function = _load_entry_point(step.entry_point, root)
+    if installed:
+        _refuse_other_code(function, step)
+    return function
+
+
+def _load_entry_point(entry_point: str, root: Path | None) -> Callable[..., Any]:
     module_name, _, qualname = entry_point.partition(":")
     try:
         module = import_module(module_name)
@@ -75,6 +83,21 @@ def load_entry_point(entry_point: str, root: Path | None) -> Callable[..., Any]:
     if not callable(function):
         raise CodeError(f"{entry_point} is no function", where=entry_point)
     return function  # type: ignore[no-any-return]
+
+
+def _refuse_other_code(function: Callable[..., Any], step: StepManifest) -> None:
+    """Raise CodeError when installed code is not the code that was compiled, by its fingerprint."""
+    from zen_core.codegen.import_roots import ImportRoots
+    from zen_core.compiler.fingerprint import fingerprint_step
+
+    found = fingerprint_step(function, roots=ImportRoots(()))
+    if found.digest != step.fingerprint.digest:
+        raise CodeError(
+            "the installed code of this step is not the code that was compiled",
+            where=step.entry_point,
+            why=f"its fingerprint is {found.digest[:19]}…, the manifest says {step.fingerprint.digest[:19]}…",
+            hint="build the image from the same commit that was compiled, or compile without `--code installed`",
+        )
 
 
 def _refuse_foreign(module: ModuleType, root: Path, entry_point: str) -> None:

@@ -37,11 +37,12 @@ from zen_metadata.lineage.records import (
 from zen_metadata.shim.boundary import add_run_note, error_record
 from zen_metadata.shim.capture import OutputCapture, capture_output
 from zen_metadata.shim.child import ChildProcess, ChildRequest
-from zen_metadata.shim.code import load_entry_point
+from zen_metadata.shim.code import load_step
 from zen_metadata.shim.inputs import InputResolver, ResolvedInputs
 from zen_metadata.shim.termination import on_termination
 from zen_metadata.shim.user_run import user_run_of
 from zen_metadata.shim.work import Work, WorkResult, do_work
+from zen_metadata.shim.worker import is_gone, worker_name
 from zen_metadata.shim.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class _Attempt:
             key_parts={},
             environment_digest=workspace.environment_digest,
             log_url=call.log_url,
-            engine=call.engine,
+            engine={**call.engine, "worker": worker_name()},
         )
         self.inputs = ResolvedInputs({}, (), (), {})
         self.number = call.number
@@ -203,6 +204,9 @@ class _Attempt:
                 continue
             if start.holder is None:
                 return start
+            if is_gone(start.holder.worker):
+                self.workspace.lose_attempt(start.holder.attempt_id)
+                continue
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
 
@@ -266,7 +270,7 @@ class _Attempt:
         alone = self.step.timeout_seconds is not None or (tracked and not call.own_process)
         if alone and not call.debug:
             return self._work_in_child(work, output, tracked)
-        function = call.function or load_entry_point(self.step.entry_point, call.code_root)
+        function = call.function or load_step(self.step, call.code_root, installed=call.manifest.code == "installed")
         user_run: AbstractContextManager[str | None] | None = None
         if tracked:
             user_run = user_run_of(
@@ -280,7 +284,7 @@ class _Attempt:
 
     def _work_in_child(self, work: Work, output: OutputCapture, tracked: bool) -> WorkResult:
         call = self.call
-        function: str | bytes = self.step.entry_point
+        function: bytes | None = None
         if not call.importable:
             import cloudpickle
 
@@ -290,6 +294,7 @@ class _Attempt:
                 work=work,
                 settings=self.workspace.settings,
                 function=function,
+                installed=call.manifest.code == "installed",
                 code_root=str(call.code_root) if call.code_root else None,
                 run=self.run_record,
                 attempt_id=self.attempt.attempt_id,

@@ -137,6 +137,10 @@ class Workspace:
             AttemptStart(number=number),
         )[0]
 
+    def lose_attempt(self, attempt_id: str) -> None:
+        """The process of an attempt is known to be gone."""
+        self._ask(lambda lineage: lineage.lose_attempt(attempt_id), None)
+
     def end_attempt(
         self,
         run: RunRecord,

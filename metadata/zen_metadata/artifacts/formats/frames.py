@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,20 @@ def _as_frame(value: Any) -> tuple[Any, dict[str, Any]]:
 
 def _find_repairs(frame: Any, sample: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Labels, dtypes and the frequency of the index, as far as a round trip of a few rows loses them."""
+    import pandas
+
     labels = _labels_form(sample.columns)
     repairs: dict[str, Any] = {"labels": labels} if labels else {}
     if (frequency := getattr(sample.index, "freqstr", None)) and not hasattr(sample.index.dtype, "freq"):
         repairs["index_frequency"] = frequency
+    if frame.shape[1] == 0 and isinstance(frame.index, pandas.RangeIndex):
+        # Without a column there is nothing that tells the number of rows.
+        repairs["index_range"] = [frame.index.start, frame.index.stop, frame.index.step]
     back = _round_trip(sample, {**metadata, **repairs})
     dtypes = {
-        str(at): _objects_form(frame.iloc[:, at]) if dtype == object else _dtype_form(dtype)
+        str(at): _objects_form(frame.iloc[:, at]) if _holds_objects(dtype) else _dtype_form(dtype)
         for at, (dtype, other) in enumerate(zip(sample.dtypes, back.dtypes, strict=True))
-        if dtype == object or not _same_dtype(dtype, other)
+        if _holds_objects(dtype) or not _same_dtype(dtype, other)
     }
     if dtypes:
         repairs["dtypes"] = dtypes
@@ -216,11 +222,15 @@ def _write(frame: Any, metadata: Mapping[str, Any], target: Any) -> None:
 
     if "labels" in metadata:
         frame = frame.set_axis([str(at) for at in range(frame.shape[1])], axis=1)
-    table = pyarrow.Table.from_pandas(frame)
+    with warnings.catch_warnings():
+        # pyarrow reads `.values` of zoned times, which pandas 3.1 is about to change.
+        warnings.filterwarnings("ignore", message=".*drops timezone", category=DeprecationWarning)
+        table = pyarrow.Table.from_pandas(frame, preserve_index=True if frame.shape[1] == 0 else None)
     parquet.write_table(table, target)
 
 
 def _read(source: Any, metadata: Mapping[str, Any]) -> Any:
+    import pandas
     from pyarrow import parquet
 
     frame = parquet.ParquetFile(source).read().to_pandas()
@@ -229,6 +239,9 @@ def _read(source: Any, metadata: Mapping[str, Any]) -> Any:
         frame.isetitem(at, _repaired(frame.iloc[:, at], form))
     if "index_dtype" in metadata:
         frame.index = frame.index.astype(_dtype_from_form(metadata["index_dtype"]))
+    if "index_range" in metadata:
+        whole = pandas.RangeIndex(*metadata["index_range"], name=frame.index.name)
+        frame.index = whole[: len(frame)]
     if "index_frequency" in metadata and len(frame):
         frame.index.freq = metadata["index_frequency"]
     labels = metadata.get("labels", {})
@@ -263,6 +276,10 @@ def _check_round_trip(frame: Any, metadata: Mapping[str, Any]) -> None:
         if pandas_token(frame.iloc[:, at], token_of) != pandas_token(back.iloc[:, at], token_of):
             raise DeclinedError(f"Parquet does not keep the values of column {label!r} ({frame.dtypes.iloc[at]})")
     raise DeclinedError("Parquet does not keep its labels")
+
+
+def _holds_objects(dtype: Any) -> bool:
+    return bool(getattr(dtype, "hasobject", False))
 
 
 def _is_safe(dtype: Any) -> bool:

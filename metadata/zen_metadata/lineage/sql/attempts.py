@@ -59,6 +59,7 @@ _LOSE_ATTEMPTS = Statement(
     ),
     ("status",),
 )
+_LOSE_ATTEMPT = Statement(update(attempts).where(_OF_ATTEMPT, attempts.c.status == "running"), ("status",))
 _BEAT = Statement(update(attempts).where(_OF_ATTEMPT, attempts.c.status == "running"), ("heartbeat_at",))
 
 _INSERT_INPUT = insert_new(attempt_inputs)
@@ -120,6 +121,11 @@ def start_attempt(
     _lose_earlier(work, known, attempt)
     work.run(_INSERT_ATTEMPT, values)
     return AttemptStart(number=values["number"], lease=claim)
+
+
+def lose_attempt(work: Transaction, attempt_id: str) -> None:
+    """See `LineageStore.lose_attempt`."""
+    work.run(_LOSE_ATTEMPT, {"of_attempt": attempt_id, "status": "lost"})
 
 
 def heartbeat(work: Transaction, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:

@@ -67,6 +67,7 @@ _FIND_LEASE = Statement(
         leases.c.expires_at,
         leases.c.released_at,
         attempts.c.status,
+        attempts.c.engine,
     )
     .select_from(leases.outerjoin(attempts, attempts.c.attempt_id == leases.c.attempt_id))
     .where(_of_key(leases))
@@ -162,7 +163,7 @@ def claim_lease(work: Transaction, step_run: StepRunRecord, attempt: AttemptReco
         return Lease(attempt.cache_key, held.token, attempt.project)
     is_live = held.released_at is None and held.expires_at > now and held.status == "running"
     if is_live and held.step_run_id != step_run.step_run_id:
-        return LeaseHolder(held.step_run_id, held.attempt_id, held.expires_at)
+        return LeaseHolder(held.step_run_id, held.attempt_id, held.expires_at, (held.engine or {}).get("worker", ""))
     work.run(_TAKE_LEASE, {**key, **claim, "token": held.token + 1})
     return Lease(attempt.cache_key, held.token + 1, attempt.project)
 

@@ -23,5 +23,5 @@ def read_clock(cursor: Any, dialect: Any) -> datetime:
         return datetime.now(UTC)
     compiled = _NOW.compiled_for(dialect)
     cursor.execute(compiled.sql, compiled.parameters({}))
-    now: datetime = compiled.to_row(cursor.fetchone()).now
+    now: datetime = compiled.to_rows(cursor.fetchall())[0].now
     return now

@@ -61,14 +61,12 @@ class Transaction:
         """What a select finds, as named tuples."""
         compiled = statement.compiled_for(self._dialect)
         self._cursor.execute(compiled.sql, compiled.parameters(values))
-        return [compiled.to_row(raw) for raw in self._cursor.fetchall()]
+        return compiled.to_rows(self._cursor.fetchall())
 
     def row(self, statement: Statement, values: Mapping[str, Any]) -> Any | None:
         """The first row that a select finds, or None."""
-        compiled = statement.compiled_for(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(values))
-        raw = self._cursor.fetchone()
-        return None if raw is None else compiled.to_row(raw)
+        found = self.rows(statement, values)
+        return found[0] if found else None
 
     def rows_in(
         self, statement: ListStatement, items: Iterable[str], values: Mapping[str, Any] = MappingProxyType({})

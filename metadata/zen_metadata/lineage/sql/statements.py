@@ -8,7 +8,7 @@ instead costs some 20 µs a statement on top of SQLite's 3 µs, and a step takes
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from importlib import import_module
@@ -55,7 +55,7 @@ class CompiledStatement:
         self._binds = [_describe_bind(compiled, name, dialect) for name in names]
         selected = getattr(clause, "selected_columns", ())
         names = [column.key for column in selected]
-        self._row = namedtuple("Row", names)._make if names else None  # type: ignore[attr-defined, misc]
+        self._row: Any = namedtuple("Row", names)._make if names else tuple  # type: ignore[attr-defined]
         # Only these: text and numbers come out of every driver as Python's own.
         self._converters = [
             (index, convert)
@@ -74,14 +74,16 @@ class CompiledStatement:
             return converted
         return {bind[0]: value for bind, value in zip(self._binds, converted, strict=True)}
 
-    def to_row(self, raw: Sequence[Any]) -> Any:
-        """A row of the driver as a named tuple, its values converted."""
+    def to_rows(self, found: Iterable[Sequence[Any]]) -> list[Any]:
+        """Rows of the driver as named tuples, their values converted."""
         if not self._converters:
-            return self._row(raw)
-        row = list(raw)
+            return list(map(self._row, found))
+        return [self._convert(list(values)) for values in found]
+
+    def _convert(self, values: list[Any]) -> Any:
         for index, convert in self._converters:
-            row[index] = convert(row[index])
-        return self._row(row)
+            values[index] = convert(values[index])
+        return self._row(values)
 
 
 def _describe_bind(compiled: Any, name: str, dialect: Any) -> tuple[str, bool, Any, Callable[[Any], Any] | None]:

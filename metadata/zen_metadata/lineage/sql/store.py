@@ -85,6 +85,10 @@ class SqlLineageStore:
             )
         )
 
+    def lose_attempt(self, attempt_id: str) -> None:
+        """An attempt's process is known to be gone."""
+        self._database.write(lambda work: attempts.lose_attempt(work, attempt_id))
+
     def heartbeat(self, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
         """Say that these attempts are alive, and extend their leases."""
         self._database.write(lambda work: attempts.heartbeat(work, attempt_ids, leases))

@@ -183,6 +183,7 @@ step_runs = _table(
     Column("map_index", Integer, nullable=False),
     _text("kind"),
     UniqueConstraint("run_id", "step", "map_index"),
+    clustered=True,
 )
 
 attempts = _table(

@@ -1,6 +1,6 @@
 """Annotations as typed ports."""
 
-# ruff: noqa: UP006, UP007, UP035, UP045 - the old spellings are among what is read
+# ruff: noqa: UP006, UP007, UP045 - the old spellings are among what is read
 import collections.abc
 import datetime
 import enum
@@ -54,7 +54,7 @@ def test_the_text_of_a_type_is_canonical(annotation: Any, text: str) -> None:
 
 
 def test_the_order_in_which_a_union_was_first_written_does_not_show() -> None:
-    texts = {type_text(list[int | str], ROOTS), type_text(list[str | int], ROOTS)}
+    texts = {type_text(typing.List[Union[int, str]], ROOTS), type_text(typing.List[Union[str, int]], ROOTS)}
     assert texts == {"list[int | str]"}
 
 
@@ -73,18 +73,18 @@ def test_inputs_have_types_and_defaults() -> None:
 
 
 def test_a_default_of_none_makes_the_type_optional() -> None:
-    def fit(a: int = None, b: int | None = None, c=None): ... # noqa: RUF013
+    def fit(a: int = None, b: int | None = None, c=None): ...  # noqa: RUF013
 
     assert [port.type for port in _read(fit).inputs] == ["int | None", "int | None", "Any"]
 
 
 def test_an_annotation_that_cannot_be_resolved_is_its_text_and_the_others_stay_types() -> None:
     def fit(
-        a: "pl.DataFrame", # noqa: F821
+        a: "pl.DataFrame",  # noqa: F821
         b: "int",
-        c: "list[  pl.Series | None ]", # noqa: F821
-        d: "1 +", # noqa: F722
-    ) -> "tuple[Annotated[pl.DataFrame, 'train'], Annotated[int, 'count']]": # noqa: F821
+        c: "list[  pl.Series | None ]",  # noqa: F821
+        d: "1 +",  # noqa: F722
+    ) -> "tuple[Annotated[pl.DataFrame, 'train'], Annotated[int, 'count']]":  # noqa: F821
         raise NotImplementedError
 
     signature = _read(fit)

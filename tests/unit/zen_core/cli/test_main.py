@@ -3,42 +3,52 @@
 import json
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 
-import click
 import pytest
 from click.testing import CliRunner
 
-from zen_core.cli import main
 from zen_core.cli.main import zen
-from zen_core.diagnostics import Diagnostic
-from zen_core.errors import ConfigError, StoreUnavailableError, ZenError
 
 HEAVY = ("alembic", "fsspec", "jinja2", "mlflow", "pandas", "pydantic", "rich", "sqlalchemy", "zen_metadata")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    (tmp_path / "zen.toml").write_text('project = "demo"\n')
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def distribution(tmp_path, monkeypatch):
+    """Installs a foreign distribution that brings a command `fail`."""
+
+    def install(code, entry_point="foreign_command:fail"):
+        monkeypatch.setitem(sys.modules, "foreign_command", None)
+        del sys.modules["foreign_command"]
+        (tmp_path / "foreign_command.py").write_text(code)
+        metadata = tmp_path / "zen_foreign-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zen-foreign\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[zen.commands]\nfail = {entry_point}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
 
 
 @pytest.fixture
-def failing(monkeypatch):
-    """Makes `zen fail` raise an error."""
+def failing(distribution):
+    """Makes `zen fail` raise an error, written as code."""
 
     def install(error):
-        @click.command()
-        @click.option("--json", "as_json", is_flag=True)
-        def fail(as_json):
-            raise error
-
-        monkeypatch.setattr(main, "_load", lambda entry_point: fail)
-        found = [EntryPoint("fail", "nowhere:fail", main.COMMAND_GROUP)]
-        monkeypatch.setattr(main, "_foreign_commands", lambda: found)
+        distribution(FAILING.format(error=error))
 
     return install
+
+
+FAILING = """
+import click
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import ConfigError, StoreUnavailableError, ZenError
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def fail(as_json):
+    raise {error}
+"""
 
 
 def invoke(*arguments):
@@ -96,7 +106,7 @@ def test_usage_errors_are_json_with_json():
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(ConfigError("no"), 2), (StoreUnavailableError("no"), 4), (ZenError("no"), 70)]
+    ("error", "code"), [("ConfigError('no')", 2), ("StoreUnavailableError('no')", 4), ("ZenError('no')", 70)]
 )
 def test_each_error_has_its_exit_code(failing, error, code):
     failing(error)
@@ -104,7 +114,7 @@ def test_each_error_has_its_exit_code(failing, error, code):
 
 
 def test_an_error_says_what_where_why_and_what_to_do(failing):
-    failing(ConfigError("unknown setting 'projekt'", where="zen.toml", why="a typo", hint="write project"))
+    failing("""ConfigError("unknown setting 'projekt'", where="zen.toml", why="a typo", hint="write project")""")
     result = invoke("fail")
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
@@ -116,7 +126,7 @@ def test_an_error_says_what_where_why_and_what_to_do(failing):
 
 
 def test_an_error_as_json_goes_to_stderr_and_nothing_to_stdout(failing):
-    failing(ConfigError("unknown setting", where="zen.toml", context={"key": "projekt"}))
+    failing('ConfigError("unknown setting", where="zen.toml", context={"key": "projekt"})')
     result = invoke("fail", "--json")
     assert result.stdout == ""
     assert json.loads(result.stderr) == {
@@ -130,7 +140,7 @@ def test_an_error_as_json_goes_to_stderr_and_nothing_to_stdout(failing):
 
 
 def test_several_problems_are_all_in_the_json(failing):
-    failing(ConfigError(diagnostics=[Diagnostic("ZEN-U201", "one"), Diagnostic("ZEN-U202", "two")]))
+    failing('ConfigError(diagnostics=[Diagnostic("ZEN-U201", "one"), Diagnostic("ZEN-U202", "two")])')
     document = json.loads(invoke("fail", "--json").stderr)
     assert document["message"] == "one"
     assert [problem["message"] for problem in document["problems"]] == ["one", "two"]
@@ -138,7 +148,7 @@ def test_several_problems_are_all_in_the_json(failing):
 
 def test_an_unexpected_exception_is_a_bug_in_zen(failing, monkeypatch):
     monkeypatch.delenv("ZEN_DEBUG", raising=False)
-    failing(KeyError("lost"))
+    failing('KeyError("lost")')
     result = invoke("fail")
     assert result.exit_code == 70
     assert result.stderr.startswith("error ZEN-X100: a bug in Zen: KeyError: 'lost'\n  where  ")
@@ -148,28 +158,32 @@ def test_an_unexpected_exception_is_a_bug_in_zen(failing, monkeypatch):
 
 def test_zen_debug_shows_the_traceback(failing, monkeypatch):
     monkeypatch.setenv("ZEN_DEBUG", "1")
-    failing(KeyError("lost"))
+    failing('KeyError("lost")')
     result = invoke("fail")
     assert "Traceback (most recent call last)" in result.stderr
     assert "a bug in Zen" in result.stderr
 
 
 def test_an_interrupt_is_130(failing):
-    failing(KeyboardInterrupt())
+    failing("KeyboardInterrupt")
     result = invoke("fail")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
 
 
-def test_a_command_that_cannot_be_imported_names_its_distribution(monkeypatch):
+def test_a_command_that_cannot_be_imported_names_its_distribution(distribution, monkeypatch):
     monkeypatch.delenv("ZEN_DEBUG", raising=False)
-    found = [EntryPoint("broken", "no_such_module:command", main.COMMAND_GROUP)]
-    monkeypatch.setattr(main, "_foreign_commands", lambda: found)
-    result = invoke("broken")
+    distribution("", entry_point="foreign_command:missing")
+    result = invoke("fail")
     assert result.exit_code == 70
-    assert "the command 'broken' cannot be loaded: ModuleNotFoundError" in result.stderr
-    assert "no_such_module:command in an unknown distribution" in result.stderr
-    assert "From an unknown distribution." in invoke("--help").stdout
+    assert "the command 'fail' cannot be loaded: AttributeError" in result.stderr
+    assert "foreign_command:missing in zen-foreign" in result.stderr
+
+
+def test_a_command_of_another_distribution_is_listed_without_being_imported(distribution):
+    distribution("raise ImportError")
+    shown = invoke("--help").stdout
+    assert "Further commands:\n  fail  From zen-foreign." in shown
 
 
 def test_project_dir_is_where_the_settings_come_from(tmp_path):
@@ -181,7 +195,7 @@ def test_project_dir_is_where_the_settings_come_from(tmp_path):
 
 
 def test_an_unknown_stack_is_refused(project):
-    (project / "zen.toml").write_text("[stacks.team]\nlineage_url = 'postgresql://host/db'\n")
+    project.write(zen__toml="[stacks.team]\nlineage_url = 'postgresql://host/db'\n")
     result = invoke("--stack", "teem", "adapters", "--features")
     assert result.exit_code == 2
     assert "there is no stack 'teem'" in result.stderr

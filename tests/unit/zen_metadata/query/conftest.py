@@ -24,7 +24,7 @@ from zen_metadata.lineage.records import (
 from zen_metadata.lineage.sql import open_lineage_store
 from zen_metadata.query import Client
 
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TICK = timedelta(milliseconds=10)
 
 
 def chain(name="churn"):
@@ -53,18 +53,18 @@ def _step(name, outputs, after=(), **inputs):
 
 
 class History:
-    """What a project did. Each fact is a minute later than the one before."""
+    """What a project did. Each fact is a tick later than the one before, and all of them a moment ago."""
 
     def __init__(self, root):
         self.settings = Settings(root=root, project="demo").with_local_defaults()
         self.store = open_lineage_store(self.settings.lineage_url)
         self.artifacts = ArtifactStore(self.settings.artifact_url)
         self.client = Client(self.settings)
-        self.now = NOON
+        self.now = datetime.now(UTC) - timedelta(seconds=30)
 
     def run(self, key="1", *, spec=None, run_id=None, **facts):
         spec = spec or chain()
-        self.now += timedelta(minutes=1)
+        self.now += TICK
         run = RunRecord(
             run_id=run_id or str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{spec.name} {key}")),
             project="demo",
@@ -82,7 +82,7 @@ class History:
 
     def begin(self, run, step, map_index=None):
         """A step run that has begun."""
-        self.now += timedelta(minutes=1)
+        self.now += TICK
         step_run = StepRunRecord(step_run_id(run.run_id, step, map_index), "demo", run.run_id, step, map_index)
         attempt = AttemptRecord(
             attempt_id=str(uuid.uuid4()),
@@ -95,6 +95,7 @@ class History:
             cache_key=digest_json("key", step),
             key_parts={},
             environment_digest="sha256:e",
+            started_at=self.now,
         )
         self.store.start_attempt(step_run, attempt, lease=False, look_up=False)
         return step_run, attempt
@@ -104,13 +105,14 @@ class History:
         step_run, attempt = begun
         records = {output: self._artifact(run, step_run, attempt, output, value) for output, value in outputs}
         records.update(facts.pop("reused", {}))
-        self.now += timedelta(minutes=1)
+        self.now += TICK
         end = AttemptEnd(
             attempt_id=attempt.attempt_id,
             step_run_id=step_run.step_run_id,
             status=status,
             inputs=tuple(InputRecord(port, item.digest, "", item.artifact_id) for port, item in inputs),
             outputs=records,
+            ended_at=self.now,
             **facts,
         )
         self.store.end_attempt(run, step_run, attempt, end)
@@ -151,6 +153,11 @@ class History:
             step_run_id=step_run.step_run_id,
             attempt_id=attempt.attempt_id,
         )
+
+
+@pytest.fixture
+def other_pipeline():
+    return chain("fraud")
 
 
 @pytest.fixture

@@ -45,7 +45,12 @@ def resolve(declared: dict[str, ParameterManifest], value: Any, *, text: bool = 
         ("dict[str, float]", '{"a": 1}', {"a": 1}, {"a": 1.0}),
         ("tuple[int, ...]", "[1, 2]", [1, 2], (1, 2)),
         ("zen_core.File", "data/a.csv", "data/a.csv", File("data/a.csv")),
-        ("datetime.datetime", "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05+00:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (
+            "datetime.datetime",
+            "2026-01-02T03:04:05+00:00",
+            "2026-01-02T03:04:05+00:00",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        ),
         ("Any", "[1]", [1], [1]),
         ("a type that cannot be read", "x", "x", "x"),
     ],
@@ -97,7 +102,9 @@ def test_all_problems_come_at_once_with_what_to_do() -> None:
     assert "'medium' is not one of 'fast', 'slow'" in text
 
 
-@pytest.mark.parametrize(("type_text", "value"), [("int", True), ("int", 1.5), ("float", True), ("list[int]", 3), ("str", 3)])
+@pytest.mark.parametrize(
+    ("type_text", "value"), [("int", True), ("int", 1.5), ("float", True), ("list[int]", 3), ("str", 3)]
+)
 def test_nothing_is_bent_to_fit(type_text: str, value: Any) -> None:
     with pytest.raises(ParameterError, match="does not take"):
         resolve(declare(type_text), value)

@@ -163,6 +163,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("step_run_id", name=op.f("pk_zen_step_runs")),
         sa.UniqueConstraint("run_id", "step", "map_index", name=op.f("uq_zen_step_runs_run_id")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "zen_attempts",

@@ -17,7 +17,7 @@ from zen_core.cli.output import (
     short_id,
     terminal,
 )
-from zen_metadata.query.client import Client
+from zen_metadata.cli.opening import open_client
 from zen_metadata.query.lineage import Direction, LineageGraph
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def artifacts(context: CliContext, name: str | None, as_json: bool) -> None:
 
     NAME is a name where it is unique, pipeline/name or project/pipeline/name, each with @VERSION or without.
     """
-    found = Client(context.settings()).artifacts(name)
+    found = open_client(context).artifacts(name)
     if as_json:
         print_json([artifact.to_json() for artifact in found])
         return
@@ -69,7 +69,7 @@ def lineage(context: CliContext, artifact: str, direction: str | None, as_json: 
     ARTIFACT is a name with @VERSION or without (the newest), or an artifact's id.
     """
     way: Direction = "up" if direction == "up" else "down" if direction == "down" else "both"
-    graph = Client(context.settings()).lineage(artifact, way)
+    graph = open_client(context).lineage(artifact, way)
     if as_json:
         print_json(graph.to_json())
     else:

@@ -6,7 +6,8 @@ import click
 
 from zen_core.cli.context import CliContext, json_option
 from zen_core.cli.output import format_seconds, format_time, print_json, print_table, short_id
-from zen_metadata.query.client import LATEST, Client
+from zen_metadata.cli.opening import open_client
+from zen_metadata.query.client import LATEST
 from zen_metadata.query.documents import run_summary
 
 
@@ -17,7 +18,7 @@ from zen_metadata.query.documents import run_summary
 @click.pass_obj
 def runs(context: CliContext, pipeline: str | None, limit: int, as_json: bool) -> None:
     """List runs, newest first."""
-    found = Client(context.settings()).runs(pipeline, limit=limit or None)
+    found = open_client(context).runs(pipeline, limit=limit or None)
     if as_json:
         print_json([run_summary(run) for run in found])
         return
@@ -47,7 +48,7 @@ def show(context: CliContext, run_id: str, as_json: bool) -> None:
 
     RUN is a run id, the beginning of one, or latest, which is what is shown when it is left out.
     """
-    run = Client(context.settings()).run(run_id)
+    run = open_client(context).run(run_id)
     if as_json:
         print_json(run.to_json())
         return
@@ -68,7 +69,7 @@ def logs(context: CliContext, run_id: str, step: str, attempt: int | None, as_js
     STEP is a step's name, or NAME[INDEX] for an element of a fan-out. A log is there when the attempt has
     ended.
     """
-    run = Client(context.settings()).run(run_id)
+    run = open_client(context).run(run_id)
     found = run.step(step)
     text = found.logs(attempt)
     if as_json:

@@ -94,7 +94,10 @@ def run_sync(settings: Settings) -> SyncPass:
     from zen_metadata.tracking.sync import sync as sync_tracking
 
     stores = ReadStores(settings)
-    replayed = replay(stores.lineage, stores.artifacts)
+    try:
+        replayed = replay(stores.lineage, stores.artifacts)
+    finally:
+        stores.close()
     if replayed.error:
         return SyncPass(replayed.replayed, replayed.pending, 0, 0, replayed.error)
     report = sync_tracking(settings, wait=True)

@@ -1,0 +1,61 @@
+"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: ordering_only
+IR: sha256:738eabc3b272ad337c6643d7f7ec9998d9b7efcf55f4b79d7fb351b29f42094b
+"""
+
+import pendulum
+
+try:  # Airflow 3
+    from airflow.sdk import dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+
+
+def run_step(step, /, **upstream):
+    from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+@dag(
+    dag_id="ordering_only",
+    schedule=None,
+    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
+    catchup=False,
+    default_args={"retries": 0},
+)
+def ordering_only():
+    @task(multiple_outputs=False)
+    def first():
+        return run_step("first")
+
+    @task(multiple_outputs=False)
+    def second():
+        return run_step("second")
+
+    @task(multiple_outputs=False)
+    def other():
+        return run_step("other")
+
+    @task(multiple_outputs=False)
+    def last(second_refs):
+        return run_step("last", second=second_refs)
+
+    @task(multiple_outputs=False)
+    def zen_end():
+        from zen_airflow import runtime
+
+        runtime.end_run(__file__)
+
+    first_refs = first()
+    second_refs = second()
+    other_refs = other()
+    last_refs = last(second_refs)
+
+    first_refs >> second_refs
+    [first_refs, other_refs] >> last_refs
+    last_refs >> zen_end().as_teardown()
+
+
+ordering_only()

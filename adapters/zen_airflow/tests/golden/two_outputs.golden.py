@@ -1,0 +1,54 @@
+"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: two_outputs
+IR: sha256:c02611cfb29d756269a525c672942f17993f54ecc486a8b44f9b4bef56c1d5c8
+"""
+
+import pendulum
+
+try:  # Airflow 3
+    from airflow.sdk import dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+
+
+def run_step(step, /, **upstream):
+    from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+@dag(
+    dag_id="two_outputs",
+    schedule=None,
+    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
+    catchup=False,
+    default_args={"retries": 0},
+)
+def two_outputs():
+    @task(multiple_outputs=False)
+    def load():
+        return run_step("load")
+
+    @task(multiple_outputs=False)
+    def split(load_refs):
+        return run_step("split", load=load_refs)
+
+    @task(multiple_outputs=False)
+    def join(split_refs):
+        return run_step("join", split=split_refs)
+
+    @task(multiple_outputs=False)
+    def zen_end():
+        from zen_airflow import runtime
+
+        runtime.end_run(__file__)
+
+    load_refs = load()
+    split_refs = split(load_refs)
+    join_refs = join(split_refs)
+
+    join_refs >> zen_end().as_teardown()
+
+
+two_outputs()

@@ -1,0 +1,56 @@
+"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: uses_retry_backoff
+IR: sha256:170040aa100730100adcc392e661ae12ca3cf463f7efde6ba3d0e9184b123249
+"""
+
+from datetime import timedelta
+
+import pendulum
+
+try:  # Airflow 3
+    from airflow.sdk import dag, task
+
+    DOUBLING = 2.0
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+
+    DOUBLING = True
+
+
+def run_step(step, /, **upstream):
+    from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+@dag(
+    dag_id="uses_retry_backoff",
+    schedule=None,
+    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
+    catchup=False,
+    default_args={"retries": 0},
+)
+def uses_retry_backoff():
+    @task(
+        multiple_outputs=False,
+        retries=3,
+        retry_delay=timedelta(seconds=30),
+        retry_exponential_backoff=DOUBLING,
+        max_retry_delay=timedelta(days=1),
+    )
+    def load():
+        return run_step("load")
+
+    @task(multiple_outputs=False)
+    def zen_end():
+        from zen_airflow import runtime
+
+        runtime.end_run(__file__)
+
+    load_refs = load()
+
+    load_refs >> zen_end().as_teardown()
+
+
+uses_retry_backoff()

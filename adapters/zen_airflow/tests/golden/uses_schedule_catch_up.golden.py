@@ -1,0 +1,46 @@
+"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: uses_schedule_catch_up
+IR: sha256:a29a42fa31b511f8d2bbab1301705dc7e758c1840910692c0909ceeeaf1bc15d
+"""
+
+import pendulum
+
+try:  # Airflow 3
+    from airflow.sdk import CronTriggerTimetable, dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+    from airflow.timetables.trigger import CronTriggerTimetable
+
+
+def run_step(step, /, **upstream):
+    from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+@dag(
+    dag_id="uses_schedule_catch_up",
+    schedule=CronTriggerTimetable("0 6 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 31, tz="UTC"),
+    catchup=True,
+    max_active_runs=1,
+    default_args={"retries": 0},
+)
+def uses_schedule_catch_up():
+    @task(multiple_outputs=False)
+    def load():
+        return run_step("load")
+
+    @task(multiple_outputs=False)
+    def zen_end():
+        from zen_airflow import runtime
+
+        runtime.end_run(__file__)
+
+    load_refs = load()
+
+    load_refs >> zen_end().as_teardown()
+
+
+uses_schedule_catch_up()

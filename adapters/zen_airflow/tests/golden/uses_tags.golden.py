@@ -1,0 +1,45 @@
+"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: uses_tags
+IR: sha256:55140970e914e49ae1d2261a71a0bd9a7ba0b951002c208a32a62f47023e46f2
+"""
+
+import pendulum
+
+try:  # Airflow 3
+    from airflow.sdk import dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+
+
+def run_step(step, /, **upstream):
+    from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+@dag(
+    dag_id="uses_tags",
+    schedule=None,
+    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
+    catchup=False,
+    tags=["churn", 'a "b"'],
+    default_args={"retries": 0},
+)
+def uses_tags():
+    @task(multiple_outputs=False)
+    def load():
+        return run_step("load")
+
+    @task(multiple_outputs=False)
+    def zen_end():
+        from zen_airflow import runtime
+
+        runtime.end_run(__file__)
+
+    load_refs = load()
+
+    load_refs >> zen_end().as_teardown()
+
+
+uses_tags()

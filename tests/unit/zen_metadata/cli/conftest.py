@@ -1,0 +1,98 @@
+"""A project with runs of its own, and the command line in it."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from zen_core.cli.main import zen
+
+PIPELINES = """
+from typing import Annotated
+from zen_core import File, log_metric, pipeline, step
+
+@step
+def load(data: File, depth: int) -> list:
+    print("loading", depth)
+    return data.path.read_text().split() * depth
+
+@step
+def train(rows: list, depth: int = 4) -> Annotated[dict, "model"]:
+    log_metric("loss", 0.25)
+    if depth == 13:
+        print("thirteen!")
+        raise ValueError("depth 13 brings bad luck")
+    return {"rows": len(rows)}
+
+@step
+def score(model: dict) -> float:
+    return 0.9
+
+@pipeline(tags=["demo"])
+def churn(data: File = File("rows.txt"), depth: int = 4):
+    score(train(load(data, depth), depth))
+"""
+
+
+class Project:
+    """A project's folder, and what `zen` answers in it."""
+
+    def __init__(self, root):
+        self.root = root
+        # Modules stay loaded: each project has its own.
+        self.module = f"flows_{uuid.uuid4().hex[:8]}"
+
+    def zen(self, *arguments):
+        return CliRunner().invoke(zen, [str(argument) for argument in arguments])
+
+    def json(self, *arguments):
+        result = self.zen(*arguments, "--json")
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def run(self, *arguments):
+        """Run the pipeline, and answer with its document, however it ended."""
+        return json.loads(self.zen("run", f"{self.module}.py:churn", "--json", *arguments).stdout)
+
+
+class Screen(io.StringIO):
+    """A standard output that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A block in which the standard output is a terminal."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def redirect():
+        return contextlib.redirect_stdout(Screen())
+
+    return redirect
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for variable in [*os.environ]:
+        if variable.startswith(("ZEN_", "MLFLOW_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    made = Project(tmp_path)
+    (tmp_path / "zen.toml").write_text('project = "demo"\nmlflow_sync = "off"\n')
+    (tmp_path / "rows.txt").write_text("a b c")
+    (tmp_path / f"{made.module}.py").write_text(PIPELINES)
+    yield made
+    for name, module in [*sys.modules.items()]:
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[name]

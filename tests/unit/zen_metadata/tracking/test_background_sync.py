@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zen_core.contract.settings import Settings
+from zen_metadata.tracking.locks import drain_lock, take_file_lock
+from zen_metadata.tracking.sync import start_background_sync
+
+
+def test_while_one_process_is_at_work_no_other_is_started(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path).with_local_defaults()
+    lock = take_file_lock(settings.state_folder / "sync.lock", wait=False)
+    assert lock is not None
+    try:
+        assert start_background_sync(settings) is False
+    finally:
+        os.close(lock)
+
+
+def test_a_lock_is_held_by_one_and_free_after_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/zen.db"
+    with drain_lock(url, wait=True) as first, drain_lock(url, wait=False) as second:
+        assert (first, second) == (True, False)
+    with drain_lock(url, wait=False) as third:
+        assert third is True
