@@ -14,13 +14,15 @@ from pathlib import Path
 EXAMPLE = Path(__file__).parent.parent / "examples" / "breast_cancer"
 PIPELINE = "pipelines/training.py:breast_cancer"
 DAGS = Path("build", "dags")
-LEFT_BY_EARLIER_DEMOS = (Path(".zen"), Path("build"))
+STATE = (".zen", "build")
 
 
 def main() -> None:
     os.chdir(EXAMPLE)
     print(f"The project is {EXAMPLE.relative_to(EXAMPLE.parent.parent)}; its pipeline is {PIPELINE}.")
-    for folder in LEFT_BY_EARLIER_DEMOS:
+    say("Begin without what earlier runs left.")
+    shell(f"rm -rf {' '.join(STATE)}")
+    for folder in STATE:
         shutil.rmtree(folder, ignore_errors=True)
 
     say("Run it on this machine. Every step executes.")

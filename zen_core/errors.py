@@ -158,6 +158,7 @@ class ParameterError(ShimError, ValueError):
     """A parameter's value does not fit its declared type."""
 
     code = "ZEN-S103"
+    exit_code = 2
 
 
 class MissingInputError(ShimError):

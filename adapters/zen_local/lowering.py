@@ -119,7 +119,7 @@ def _lower_step(document: Mapping[str, Any]) -> LocalStep:
         further_attempts=retry.get("times", 0),
         delay_seconds=retry.get("delay_seconds", 0.0),
         backoff=retry.get("backoff", 1.0),
-        cpu=resources.get("cpu", 1.0),
+        cpu=resources.get("cpu", 0.0),
         memory_bytes=resources.get("memory_bytes", 0),
         gpu=resources.get("gpu", 0),
     )

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from typing import Any
 
 from zen_core.adapter.protocol import RunObserver, RunOutcome, RunRequest
 from zen_core.errors import NotFoundError, StoreError, UsageError
-from zen_local.lowering import LocalPlan, LocalStep, Machine, lower_pipeline, this_machine
+from zen_local.lowering import LocalPlan, LocalStep, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
 from zen_metadata.lineage.records import RunRecord, StepRunState
 from zen_metadata.shim.capture import release_streams
@@ -56,8 +56,8 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
 
 
 @dataclass
-class _Machine:
-    """What of the machine is free at the moment."""
+class _Capacity:
+    """What of the machine is free at the moment; `places` is how many more steps may run at once."""
 
     cpu: float
     memory_bytes: int
@@ -65,9 +65,7 @@ class _Machine:
     places: int
 
     def takes(self, step: LocalStep) -> bool:
-        return (
-            self.places > 0 and self.cpu >= step.cpu and self.memory_bytes >= step.memory_bytes and self.gpu >= step.gpu
-        )
+        return self.cpu >= step.cpu and self.memory_bytes >= step.memory_bytes and self.gpu >= step.gpu
 
     def take(self, step: LocalStep, sign: int = 1) -> None:
         self.places -= sign
@@ -120,39 +118,35 @@ class _Engine:
 
     def _run(self, waiting: dict[str, int], observer: _Told) -> BaseException | None:
         """Start what is ready and fits, until nothing is left. Answers with the first failure."""
-        machine = self._free_machine()
-        tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        reports: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+        capacity = self._whole_capacity()
+        pool = _Pool(lambda name: self._attempt_all(name, observer))
         ready = [name for name, missing in waiting.items() if missing == 0]
-        workers = 0
-        going = 0
         first_error: BaseException | None = None
         try:
-            while ready or going:
-                for name in [name for name in ready if machine.takes(self.plan.steps[name])]:
-                    if not machine.takes(self.plan.steps[name]):
-                        continue
-                    ready.remove(name)
-                    machine.take(self.plan.steps[name])
-                    going += 1
-                    if workers < going:
-                        workers += 1
-                        threading.Thread(
-                            target=self._work,
-                            args=(tasks, reports, observer),
-                            name=f"zen-worker-{workers}",
-                            daemon=True,
-                        ).start()
-                    tasks.put(name)
-                done = reports.get()
-                going -= 1
-                machine.take(self.plan.steps[done.step], sign=-1)
+            while True:
+                for name in self._take_ready(ready, capacity):
+                    pool.start(name)
+                if pool.going == 0:
+                    return first_error
+                done = pool.wait()
+                capacity.take(self.plan.steps[done.step], sign=-1)
                 first_error = first_error or done.error
                 ready.extend(self._settle(done, waiting, observer))
         finally:
-            for _ in range(workers):
-                tasks.put(None)
-        return first_error
+            pool.dismiss()
+
+    def _take_ready(self, ready: list[str], capacity: _Capacity) -> list[str]:
+        """Take the steps that fit out of `ready`, the longest waiting first; a large one does not hold up others."""
+        taken: list[str] = []
+        for name in ready:
+            if capacity.places == 0:
+                break
+            if capacity.takes(self.plan.steps[name]):
+                capacity.take(self.plan.steps[name])
+                taken.append(name)
+        for name in taken:
+            ready.remove(name)
+        return taken
 
     def _run_serially(self, waiting: dict[str, int], observer: _Told) -> BaseException | None:
         """One step after another in this thread, so that a debugger works."""
@@ -178,28 +172,21 @@ class _Engine:
                     if waiting[name] == 0:
                         ready.append(name)
             return ready
-        for name in self.plan.steps:  # in topological order, so that what follows is told in order
-            if name in waiting and name not in self.statuses and self._is_blocked(name):
+        blocked = list(self.plan.downstream[done.step])
+        for name in blocked:
+            if name in waiting and name not in self.statuses:
                 self.statuses[name] = "upstream_failed"
                 observer.step_finished(name, "upstream_failed", 0.0, None)
+                blocked.extend(self.plan.downstream[name])
         return []
 
-    def _is_blocked(self, name: str) -> bool:
-        return any(self.statuses.get(step) in ("failed", "upstream_failed") for step in self.plan.steps[name].upstream)
-
-    def _free_machine(self) -> _Machine:
-        machine: Machine = this_machine()
+    def _whole_capacity(self) -> _Capacity:
+        machine = this_machine()
         options = self.request.options
-        places = options.max_workers if isinstance(options, LocalOptions) and options.max_workers else None
-        return _Machine(machine.cpu, machine.memory_bytes, machine.gpu, places or max(2, int(machine.cpu)))
+        places = options.max_workers if isinstance(options, LocalOptions) else None
+        return _Capacity(machine.cpu, machine.memory_bytes, machine.gpu, places or max(2, int(machine.cpu)))
 
     # -- one step ----------------------------------------------------------------------------------------------------
-
-    def _work(
-        self, tasks: queue.SimpleQueue[str | None], reports: queue.SimpleQueue[_Finished], observer: _Told
-    ) -> None:
-        while (name := tasks.get()) is not None:
-            reports.put(self._attempt_all(name, observer))
 
     def _attempt_all(self, name: str, observer: _Told) -> _Finished:
         """All attempts at one step."""
@@ -310,6 +297,37 @@ class _Engine:
             if self.workspace.settings.on_store_error == "fail":
                 raise
         return status
+
+
+class _Pool:
+    """Worker threads, as many as steps have run at once so far."""
+
+    def __init__(self, work: Callable[[str], _Finished]) -> None:
+        self.going = 0
+        self._work = work
+        self._size = 0
+        self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+
+    def start(self, name: str) -> None:
+        self.going += 1
+        if self._size < self.going:
+            self._size += 1
+            threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
+        self._tasks.put(name)
+
+    def wait(self) -> _Finished:
+        done = self._reports.get()
+        self.going -= 1
+        return done
+
+    def dismiss(self) -> None:
+        for _ in range(self._size):
+            self._tasks.put(None)
+
+    def _serve(self) -> None:
+        while (name := self._tasks.get()) is not None:
+            self._reports.put(self._work(name))
 
 
 class _Told:

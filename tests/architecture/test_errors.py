@@ -24,7 +24,8 @@ def _subclasses(kind: type[ZenError]) -> Iterator[type[ZenError]]:
             yield from _subclasses(subclass)
 
 
-ERRORS = sorted({ZenError, *_subclasses(ZenError)}, key=lambda kind: kind.__qualname__)
+_found: set[type[ZenError]] = {ZenError, *_subclasses(ZenError)}
+ERRORS = sorted(_found, key=lambda kind: kind.__qualname__)
 PUBLIC = [kind for kind in ERRORS if kind.__module__ == zen_core.errors.__name__]
 BY_FIRST_LETTER = {"U": 2, "D": 1, "C": 1, "A": 3, "S": 1, "M": 4, "T": 4, "X": 70}
 """The exit code of each family; what is not found is a question of usage, whatever the store."""

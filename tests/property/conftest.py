@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("small", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("small", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile(
     "large", max_examples=2000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,6 +1,7 @@
 """The IR for any pipeline: round trips, digests, orders."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -40,67 +41,70 @@ from zen_core.ir.specs import (
 from zen_core.ir.upgrade import read_ir
 from zen_core.ir.validation import validate
 
-NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
-PORTS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+NAMES = st.sampled_from(["a", "b", "train", "train_2", "value", "default", "items", "z" * 63])
+PORTS = st.sampled_from(["frame", "X", "_x", "value", "default", "kind", "P" * 63])
+TEXTS = st.text(max_size=3)
 TYPES = st.sampled_from(["int", "str", "list[int]", "pandas.DataFrame", "Any"])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=5,
+    st.sampled_from([None, True, 1, -0.0, math.nan, 1.5, 2**70]) | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS | PORTS, inner, max_size=2),
+    max_leaves=3,
 ).map(to_json)
-SECONDS = st.floats(min_value=0.001, max_value=86_400)
-
-
-@st.composite
-def _bindings(draw: st.DrawFn, parameters: list[str], outputs: list[tuple[str, str]], depth: int = 2) -> Any:
-    leaves: list[Any] = [st.builds(ConstantBinding, VALUES)]
-    if parameters:
-        leaves.append(st.builds(ParameterBinding, st.sampled_from(parameters)))
-    if outputs:
-        leaves.append(st.sampled_from(outputs).map(lambda output: OutputBinding(*output)))
-    if depth:
-        inner = _bindings(parameters, outputs, depth - 1)
-        leaves.append(st.builds(ListBinding, st.lists(inner, max_size=3).map(tuple), st.booleans()))
-        leaves.append(st.builds(DictBinding, st.dictionaries(st.text(max_size=4), inner, max_size=3)))
-    return draw(st.one_of(leaves))
+SECONDS = st.sampled_from([0.5, 1.0, 86_400.0])
+CONSTANTS = VALUES.map(ConstantBinding)
+RETRIES = st.none() | st.builds(RetrySpec, times=st.integers(1, 100), delay_seconds=SECONDS)
+RESOURCES = st.none() | st.builds(ResourceSpec, cpu=st.none() | SECONDS, memory_bytes=st.none() | st.just(1024))
+CACHES = st.builds(CacheSpec, enabled=st.booleans(), salt=TEXTS)
+SCHEDULES = st.none() | st.just(ScheduleSpec(cron="0 6 * * *"))
+FEW_NAMES = st.lists(NAMES, max_size=2)
+STEP_NAMES = st.lists(NAMES, min_size=1, max_size=4, unique=True)
+SOME_PORTS = st.lists(st.tuples(PORTS, TYPES), max_size=2, unique_by=lambda port: port[0])
 
 
 @st.composite
 def pipelines(draw: st.DrawFn) -> PipelineSpec:
-    """Any sound pipeline of up to six steps."""
-    parameters = draw(st.lists(PORTS, max_size=3, unique=True))
+    """Any sound pipeline of up to four steps."""
+    parameters = [ParameterSpec(name=name, type=kind, default=draw(VALUES)) for name, kind in draw(SOME_PORTS)]
+    known: list[Any] = [ParameterBinding(parameter.name) for parameter in parameters]
     steps: list[StepSpec] = []
-    for name in draw(st.lists(NAMES, min_size=1, max_size=6, unique=True)):
-        outputs = [(step.name, output.name) for step in steps for output in step.outputs]
-        inputs = [
-            InputSpec(name=port, type=draw(TYPES), binding=draw(_bindings(parameters, outputs)))
-            for port in draw(st.lists(PORTS, max_size=3, unique=True))
-        ]
-        earlier = [step.name for step in steps]
-        after = draw(st.lists(st.sampled_from(earlier), max_size=2, unique=True)) if earlier else []
+    for name in draw(STEP_NAMES):
+        inputs = [InputSpec(name=port, type=kind, binding=_bind(draw, known)) for port, kind in draw(SOME_PORTS)]
+        outputs = tuple(OutputSpec(name=port, type=kind) for port, kind in draw(SOME_PORTS))
+        after = draw(st.sets(st.sampled_from([step.name for step in steps]), max_size=2)) if steps else set()
         steps.append(
             StepSpec(
                 name=name,
                 entry_point=f"pkg.steps:{name}",
                 inputs=tuple(inputs),
-                outputs=tuple(
-                    OutputSpec(name=port, type=draw(TYPES)) for port in draw(st.lists(PORTS, max_size=2, unique=True))
-                ),
+                outputs=outputs,
                 after=tuple(sorted(after)),
-                retry=draw(st.none() | st.builds(RetrySpec, times=st.integers(1, 100), delay_seconds=SECONDS)),
+                retry=draw(RETRIES),
                 timeout_seconds=draw(st.none() | SECONDS),
-                resources=draw(st.none() | st.builds(ResourceSpec, cpu=st.none() | SECONDS, gpu=st.none())),
-                cache=draw(st.builds(CacheSpec, enabled=st.booleans(), salt=st.text(max_size=3))),
-                description=draw(st.none() | st.text(max_size=5)),
+                resources=draw(RESOURCES),
+                cache=draw(CACHES),
+                description=draw(st.none() | TEXTS),
             )
         )
+        known += [OutputBinding(name, output.name) for output in outputs]
     return PipelineSpec(
         name=draw(NAMES),
-        parameters=tuple(ParameterSpec(name=name, type=draw(TYPES), default=draw(VALUES)) for name in parameters),
+        parameters=tuple(parameters),
         steps=tuple(steps),
-        schedule=draw(st.none() | st.builds(ScheduleSpec, cron=st.just("0 6 * * *"))),
-        tags=tuple(draw(st.lists(NAMES, max_size=2))),
+        schedule=draw(SCHEDULES),
+        tags=tuple(draw(FEW_NAMES)),
     )
+
+
+def _bind(draw: st.DrawFn, known: list[Any]) -> Any:
+    """A binding to something that is known, a constant, or a list or dict of these, nested once."""
+    leaves = CONSTANTS | st.sampled_from(known) if known else CONSTANTS
+    shape = draw(st.sampled_from(["leaf", "leaf", "list", "tuple", "dict"]))
+    if shape == "leaf":
+        return draw(leaves)
+    nested = leaves | st.lists(leaves, max_size=2).map(tuple).map(ListBinding)
+    if shape == "dict":
+        return DictBinding(draw(st.dictionaries(TEXTS | PORTS, nested, max_size=2)))
+    return ListBinding(tuple(draw(st.lists(nested, max_size=2))), as_tuple=shape == "tuple")
 
 
 @given(pipelines())
@@ -132,7 +136,7 @@ def test_the_digest_does_not_see_the_order_of_keys(pipeline: PipelineSpec, rando
     assert read_ir(shuffle(pipeline.to_json())).digest == pipeline.digest
 
 
-@given(pipelines(), st.text(max_size=5))
+@given(pipelines(), TEXTS)
 def test_comments_do_not_count(pipeline: PipelineSpec, text: str) -> None:
     steps = tuple(step.model_copy(update={"description": text, "source": "a.py:1"}) for step in pipeline.steps)
     told = pipeline.model_copy(update={"description": text, "source": "a.py:2", "steps": steps})

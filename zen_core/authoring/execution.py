@@ -23,6 +23,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     from zen_core.adapter.protocol import RunningAdapter, RunRequest
     from zen_core.adapter.registry import load_adapter
     from zen_core.client import Client
+    from zen_core.compiler.compile import read_options
     from zen_core.compiler.manifest import build_manifest
     from zen_core.errors import AdapterError
 
@@ -32,7 +33,11 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
         raise AdapterError(f"the adapter {LOCAL_ADAPTER!r} is no engine", hint="install zen-core again")
     manifest = build_manifest(built.spec, built.functions, built.settings)
     request = RunRequest(
-        manifest=manifest, functions=built.functions, settings=built.settings, parameters=dict(parameters)
+        manifest=manifest,
+        functions=built.functions,
+        settings=built.settings,
+        parameters=dict(parameters),
+        options=read_options(engine, built.settings),
     )
     outcome = engine.run(request)
     if outcome.error is not None:

@@ -17,7 +17,7 @@ from diagnosis.features import features, is_malignant
 from pipelines.training import evaluate, load, split
 
 
-@step
+@step(timeout="10m")
 def tune(train: pd.DataFrame, strengths: list[float]) -> Annotated[float, "strength"]:
     """Try several strengths by cross-validation; each one shows in MLflow as soon as it is tried."""
     best_strength, best_score = strengths[0], 0.0
@@ -31,7 +31,7 @@ def tune(train: pd.DataFrame, strengths: list[float]) -> Annotated[float, "stren
 
 
 @step
-def fit_logged(train: pd.DataFrame, strength: float) -> Annotated[Pipeline, "model"]:
+def fit_logged(train: pd.DataFrame, strength: float) -> Annotated[Pipeline, "tuned_model"]:
     """A logistic regression that MLflow's autologging watches."""
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     with mlflow.start_run():

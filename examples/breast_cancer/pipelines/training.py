@@ -39,14 +39,14 @@ def split(
 
 
 @step
-def fit_logistic(train: pd.DataFrame, strength: float = 1.0) -> Annotated[Pipeline, "model"]:
+def fit_logistic(train: pd.DataFrame, strength: float = 1.0) -> Annotated[Pipeline, "logistic_model"]:
     """A logistic regression; a larger strength fits the data more closely."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1_000))
     return model.fit(features(train), is_malignant(train))
 
 
-@step(timeout="10m")
-def fit_forest(train: pd.DataFrame, depth: int = 6, seed: int = 7) -> Annotated[RandomForestClassifier, "model"]:
+@step
+def fit_forest(train: pd.DataFrame, depth: int = 6, seed: int = 7) -> Annotated[RandomForestClassifier, "forest_model"]:
     """A random forest."""
     model = RandomForestClassifier(n_estimators=80, max_depth=depth, random_state=seed)
     return model.fit(features(train), is_malignant(train))

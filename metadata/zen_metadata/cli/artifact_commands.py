@@ -22,7 +22,6 @@ from zen_metadata.query.lineage import Direction, LineageGraph
 
 if TYPE_CHECKING:
     from rich.text import Text
-    from rich.tree import Tree
 
 
 @click.command()
@@ -78,35 +77,29 @@ def lineage(context: CliContext, artifact: str, direction: str | None, as_json: 
 
 def print_graph(graph: LineageGraph) -> None:
     """Print the graph as trees that begin at the raw data; a node that several lead to is spread out once."""
-    printed: set[str] = set()
-    for root in graph.roots:
-        if is_terminal():
-            from rich.tree import Tree
-
-            tree = Tree(_label(graph, root))
-            _grow(graph, root, tree, printed)
-            terminal().print(tree)
-        else:
-            _print_indented(graph, root, 0, printed)
-
-
-def _grow(graph: LineageGraph, node: str, tree: Tree, printed: set[str]) -> None:
-    if node in printed:
+    if is_terminal():
+        _draw(graph)
         return
-    printed.add(node)
-    for successor in graph.successors(node):
-        _grow(graph, successor, tree.add(_label(graph, successor, repeated=successor in printed)), printed)
+    for node, depth, repeated in graph.walk():
+        click.echo("  " * depth + _words(graph, node, repeated=repeated))
 
 
-def _print_indented(graph: LineageGraph, node: str, depth: int, printed: set[str]) -> None:
-    repeated = node in printed
-    click.echo("  " * depth + _words(graph, node, repeated=repeated))
-    printed.add(node)
-    for successor in () if repeated else graph.successors(node):
-        _print_indented(graph, successor, depth + 1, printed)
+def _draw(graph: LineageGraph) -> None:
+    from rich.tree import Tree
+
+    trees: list[Tree] = []
+    branch: list[Tree] = []
+    for node, depth, repeated in graph.walk():
+        label = _label(graph, node, repeated=repeated)
+        tree = branch[depth - 1].add(label) if depth else Tree(label)
+        branch[depth:] = [tree]
+        if not depth:
+            trees.append(tree)
+    for tree in trees:
+        terminal().print(tree)
 
 
-def _label(graph: LineageGraph, node: str, *, repeated: bool = False) -> Text:
+def _label(graph: LineageGraph, node: str, *, repeated: bool) -> Text:
     from rich.text import Text
 
     kind = graph.nodes[node]["kind"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from zen_metadata.lineage.records import ArtifactRecord, StepRunRecord
@@ -36,7 +37,19 @@ class LineageGraph:
 
     def successors(self, node: str) -> tuple[str, ...]:
         """The nodes that this one leads to."""
-        return tuple(end for start, end in self.edges if start == node)
+        return tuple(self._ends_by_start.get(node, ()))
+
+    def walk(self) -> Iterator[tuple[str, int, bool]]:
+        """The graph as trees, from the roots: each node with its depth, and whether it was spread out before."""
+        seen: set[str] = set()
+        # A list of its own and no recursion: a model that is trained on from day to day has a long history.
+        waiting = [(root, 0) for root in reversed(self.roots)]
+        while waiting:
+            node, depth = waiting.pop()
+            yield node, depth, node in seen
+            if node not in seen:
+                seen.add(node)
+                waiting.extend((end, depth + 1) for end in reversed(self.successors(node)))
 
     def to_json(self) -> dict[str, Any]:
         """The document of `zen lineage --json`."""
@@ -44,6 +57,13 @@ class LineageGraph:
             "nodes": [dict(node) for node in self.nodes.values()],
             "edges": [list(edge) for edge in self.edges],
         }
+
+    @cached_property
+    def _ends_by_start(self) -> Mapping[str, list[str]]:
+        ends: dict[str, list[str]] = {}
+        for start, end in self.edges:
+            ends.setdefault(start, []).append(end)
+        return ends
 
     def __repr__(self) -> str:
         label = self.nodes[self.subject]["label"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
 from types import TracebackType
 
 from zen_core.errors import ZenError
 from zen_metadata.lineage.records import ErrorRecord
 
-_OWN_PACKAGES = ("zen_core", "zen_metadata", "zen_local", "zen_airflow")
+_LEADING_HELPERS = ("asyncio.runners", "asyncio.base_events", "contextlib")
 _LONGEST_MESSAGE = 10_000
 _LONGEST_TRACEBACK = 100_000
 
@@ -47,8 +49,10 @@ def user_traceback(error: BaseException) -> str:
 
 def _is_own(frame: TracebackType) -> bool:
     module = str(frame.tb_frame.f_globals.get("__name__", ""))
-    return module.partition(".")[0] in _OWN_PACKAGES or module in (
-        "asyncio.runners",
-        "asyncio.base_events",
-        "contextlib",
-    )
+    return module.partition(".")[0] in _own_packages() or module in _LEADING_HELPERS
+
+
+@cache
+def _own_packages() -> frozenset[str]:
+    adapters = (entry_point.value.partition(":")[0] for entry_point in entry_points(group="zen.adapters"))
+    return frozenset({"zen_core", "zen_metadata", *(name.partition(".")[0] for name in adapters)})

@@ -91,7 +91,7 @@ def _retag(value: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(value: Any, type_text: str, zone: ZoneInfo) -> Any:
-    if isinstance(value, dict) and TAG in value:
+    if isinstance(value, (list, dict)):
         value = from_json(value)
     return _convert(value, ast.parse(type_text, mode="eval").body if _is_expression(type_text) else None, zone)
 

@@ -229,11 +229,11 @@ class _Attempt:
         scratch = Path(tempfile.mkdtemp(prefix="zen-"))
         partial: list[WorkResult] = []
         if self.call.on_start is not None:
-            self.call.on_start(RunningStep(self.number, lambda: self._cancel(start)))
+            self.call.on_start(RunningStep(self.number, lambda: self._cancel(start, scratch)))
         try:
             with (
                 capture_output(self.call.on_output, pass_on=self.call.pass_output) as output,
-                on_termination(lambda: self._cancel(start), enabled=self.call.own_process),
+                on_termination(lambda: self._cancel(start, scratch), enabled=self.call.own_process),
             ):
                 try:
                     result = self._work(scratch, output, partial)
@@ -381,11 +381,12 @@ class _Attempt:
         )
         self._commit_quietly(end)
 
-    def _cancel(self, start: AttemptStart) -> None:
-        """The worker is asked to end."""
+    def _cancel(self, start: AttemptStart, scratch: Path) -> None:
+        """The worker is asked to end: what it would do afterwards is done now."""
         if self.child is not None:
             self.child.end()
         self._commit_quietly(self._end("cancelled", lease=start.lease))
+        shutil.rmtree(scratch, ignore_errors=True)
 
     def _commit_quietly(self, end: AttemptEnd) -> None:
         """Record the end of an attempt that fails anyway: what the user sees is why it failed, not this."""

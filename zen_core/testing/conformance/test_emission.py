@@ -105,7 +105,7 @@ def test_only_the_orchestrator_and_the_runtime_are_imported(adapter: EmittingAda
         at_parse = set(_imports([node for node in tree.body if not isinstance(node, ast.FunctionDef)]))
         anywhere = set(_imports([tree]))
         assert at_parse <= allowed
-        assert anywhere - allowed <= {runtime, "zen_metadata", "kubernetes"}
+        assert anywhere - allowed <= {runtime, "zen_metadata"}
 
 
 @every_pair

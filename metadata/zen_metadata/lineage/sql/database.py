@@ -221,5 +221,5 @@ class Database:
         return StoreUnavailableError(
             f"the lineage store {self._shown_url} cannot be used at present",
             why=why,
-            hint="check that the database runs and can be reached from here: zen doctor",
+            hint="check that the database runs and can be reached from here, then: zen store check",
         )

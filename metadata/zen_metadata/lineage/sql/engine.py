@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -54,7 +54,8 @@ def sqlite_path(engine: Engine) -> Path | None:
 
 def shown_url(engine: Engine) -> str:
     """The engine's address as it may be shown: without user, password and options."""
-    shown: str = engine.url.set(username=None, password=None, query={}).render_as_string()
+    url = engine.url
+    shown: str = URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
     return shown
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, MetaData, String, Table, func, inspect, select, text
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, func, inspect, select, text
 from sqlalchemy.engine import Connection, Engine
 
 from zen_core.diagnostics import Diagnostic
@@ -28,7 +28,12 @@ REVISIONS = ("0001",)
 """All revisions of the schema, oldest first; the files are in `migrations/versions`."""
 VERSION_TABLE = f"{TABLE_PREFIX}alembic_version"
 """Not Alembic's default name: MLflow and Airflow use that one, and may share the database."""
-_versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+_versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),  # as Alembic makes it
+)
 _CREATION_LOCK = 7_305_081_122
 """Any number that is the store's own, for PostgreSQL's advisory lock."""
 

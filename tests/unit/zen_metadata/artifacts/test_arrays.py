@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+
 from zen_metadata.artifacts.store import ArtifactStore
 
 RoundTrip = Callable[[object], object]

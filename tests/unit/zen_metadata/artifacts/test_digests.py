@@ -16,6 +16,7 @@ import numpy
 import pandas
 import pytest
 from sklearn.linear_model import LinearRegression
+
 from zen_metadata.artifacts.digests import UndigestibleError, digest_object
 
 MODELS = """
@@ -59,7 +60,7 @@ def test_models_have_one_digest_in_all_processes(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", MODELS, str(tmp_path / seed)],
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             text=True,
         )

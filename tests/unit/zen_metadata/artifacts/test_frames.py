@@ -9,6 +9,7 @@ import pandas
 import pyarrow
 import pytest
 from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
+
 from zen_metadata.artifacts.store import ArtifactStore
 
 Frame = pandas.DataFrame

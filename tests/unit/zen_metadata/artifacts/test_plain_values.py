@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy
 import pydantic
 import pytest
-from zen_metadata.artifacts.store import ArtifactStore
 
 from zen_core.contract.files import File
 from zen_core.contract.values import digest_value
 from zen_core.errors import OutputError, StoreError
+from zen_metadata.artifacts.store import ArtifactStore
 
 
 class Colour(enum.Enum):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy
 import pytest
 from sklearn.linear_model import LinearRegression
+
+from zen_core.errors import OutputError, StoreError
 from zen_metadata.artifacts import digest_object, register
 from zen_metadata.artifacts.serializers import DeclinedError, unregister
 from zen_metadata.artifacts.store import ArtifactStore
-
-from zen_core.errors import OutputError, StoreError
 
 
 class Tensor:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from zen_metadata.artifacts import roots
-from zen_metadata.artifacts.store import ArtifactStore
-from zen_metadata.lineage.records import ArtifactRecord
 
 from zen_core.contract.values import digest_value
 from zen_core.errors import ArtifactIntegrityError, ArtifactMissingError, StoreError, StoreUnavailableError
+from zen_metadata.artifacts import roots
+from zen_metadata.artifacts.store import ArtifactStore
+from zen_metadata.lineage.records import ArtifactRecord
 
 LARGE = bytes(range(256)) * 40_000
 
@@ -209,7 +209,7 @@ def test_files_of_the_stores_own(store: ArtifactStore) -> None:
     assert not store.exists("logs/three.log")
     store.remove("logs/two.log")
     assert store.list() == ["logs/run/one.log"]
-    with pytest.raises(ArtifactMissingError, match="the bytes of logs/two.log are gone"):
+    with pytest.raises(ArtifactMissingError, match=r"the bytes of logs/two\.log are gone"):
         store.read_bytes("logs/two.log")
 
 

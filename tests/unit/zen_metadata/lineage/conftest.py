@@ -4,6 +4,7 @@ ZEN_TEST_POSTGRESQL, the URL of a server where databases may be made, adds Postg
 """
 
 import atexit
+import json
 import os
 import shutil
 import subprocess
@@ -245,25 +246,38 @@ class Story:
         engine.dispose()
 
 
+_FORK = """
+import json, os, sys, traceback
+
+children = []
+for arguments in json.loads(sys.argv[1]):
+    children.append(os.fork())
+    if children[-1] == 0:
+        code = 1
+        try:
+            work(*arguments)
+            sys.stdout.flush()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
+"""
+
+
 @pytest.fixture
 def in_processes() -> Callable[[str, list[list[str]]], list[str]]:
-    """Runs a program in several processes at once, one for each list of arguments; what they print."""
+    """Calls a program's `work` in several processes at once, one for each list of arguments; the lines they print.
+
+    The processes are forked from a new one, which imports what the program needs once and opens no store.
+    """
 
     def run(program: str, arguments: list[list[str]]) -> list[str]:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, *items],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for items in arguments
-        ]
-        printed = [process.communicate(timeout=120)[0] for process in started]
-        failed = [text for process, text in zip(started, printed, strict=True) if process.returncode]
-        assert not failed, failed[0]
-        return printed
+        command = [sys.executable, "-c", program + _FORK, json.dumps(arguments)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     return run

@@ -14,76 +14,78 @@ WRITER = """
 import sys, uuid
 from zen_core.contract.identity import step_run_id
 from zen_metadata.lineage.records import *
-from zen_metadata.lineage.sql import open_lineage_store
+from zen_metadata.lineage.sql.store import SqlLineageStore
 
-url, run_id, name, steps = sys.argv[1:]
-store = open_lineage_store(url)
-run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
-store.open_run(run, {"steps": []})
-for index in range(int(steps)):
-    step_run = StepRunRecord(step_run_id(run_id, name, index), "shop", run_id, name, index)
-    attempt = AttemptRecord(
-        str(uuid.uuid4()), step_run.step_run_id, "shop", "ir", "code", "f", True, f"{name}-{index}", {}, "env"
-    )
-    start = store.start_attempt(step_run, attempt, lease=True, look_up=True)
-    artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", "model", "d", "s", "int", "json", 1, "x", 1)
-    end = AttemptEnd(
-        attempt.attempt_id, step_run.step_run_id, "completed", outputs={"result": artifact}, lease=start.lease
-    )
-    print(store.end_attempt(run, step_run, attempt, end).versions["result"])
-store.close()
+
+def work(url, run_id, name, steps):
+    store = SqlLineageStore(url)
+    run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
+    store.open_run(run, {"steps": []})
+    for index in range(int(steps)):
+        step_run = StepRunRecord(step_run_id(run_id, name, index), "shop", run_id, name, index)
+        attempt = AttemptRecord(
+            str(uuid.uuid4()), step_run.step_run_id, "shop", "ir", "code", "f", True, f"{name}-{index}", {}, "env"
+        )
+        start = store.start_attempt(step_run, attempt, lease=True, look_up=True)
+        artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", "model", "d", "s", "int", "json", 1, "x", 1)
+        end = AttemptEnd(
+            attempt.attempt_id, step_run.step_run_id, "completed", outputs={"result": artifact}, lease=start.lease
+        )
+        sys.stdout.write(f"{store.end_attempt(run, step_run, attempt, end).versions['result']}\\n")
+    store.close()
 """
 
 RACER = """
 import sys, time, uuid
 from zen_core.contract.identity import step_run_id
 from zen_metadata.lineage.records import *
-from zen_metadata.lineage.sql import open_lineage_store
+from zen_metadata.lineage.sql.store import SqlLineageStore
 
-url, run_id, name, keys = sys.argv[1:]
-store = open_lineage_store(url)
-run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
-for index in range(int(keys)):
-    step_run = StepRunRecord(step_run_id(run_id, name, index), "shop", run_id, name, index)
-    attempt = AttemptRecord(
-        str(uuid.uuid4()), step_run.step_run_id, "shop", "ir", "code", "f", True, f"key-{index}", {}, "env"
-    )
-    while (start := store.start_attempt(step_run, attempt, lease=True, look_up=True)).holder:
-        time.sleep(0.002)
-    if start.hit:
+
+def work(url, run_id, name, keys):
+    store = SqlLineageStore(url)
+    run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
+    for index in range(int(keys)):
+        step_run = StepRunRecord(step_run_id(run_id, name, index), "shop", run_id, name, index)
+        attempt = AttemptRecord(
+            str(uuid.uuid4()), step_run.step_run_id, "shop", "ir", "code", "f", True, f"key-{index}", {}, "env"
+        )
+        while (start := store.start_attempt(step_run, attempt, lease=True, look_up=True)).holder:
+            time.sleep(0.002)
+        if start.hit:
+            end = AttemptEnd(
+                attempt.attempt_id, step_run.step_run_id, "cached", outputs=start.hit.outputs,
+                reused_attempt_id=start.hit.attempt_id,
+            )
+            store.end_attempt(run, step_run, attempt, end)
+            sys.stdout.write(f"reused {index}\\n")
+            continue
+        artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", f"model-{index}", "d", "s", "int", "json", 1, "x", 1)
         end = AttemptEnd(
-            attempt.attempt_id, step_run.step_run_id, "cached", outputs=start.hit.outputs,
-            reused_attempt_id=start.hit.attempt_id,
+            attempt.attempt_id, step_run.step_run_id, "completed", outputs={"result": artifact}, lease=start.lease
         )
         store.end_attempt(run, step_run, attempt, end)
-        print("reused", index)
-        continue
-    artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", f"model-{index}", "d", "s", "int", "json", 1, "x", 1)
-    end = AttemptEnd(
-        attempt.attempt_id, step_run.step_run_id, "completed", outputs={"result": artifact}, lease=start.lease
-    )
-    store.end_attempt(run, step_run, attempt, end)
-    print("executed", index)
-store.close()
+        sys.stdout.write(f"executed {index}\\n")
+    store.close()
 """
 
 REPLAYER = """
-import sys
 from zen_metadata.lineage.records import *
-from zen_metadata.lineage.sql import open_lineage_store
+from zen_metadata.lineage.sql.store import SqlLineageStore
 
-url, run_id = sys.argv[1:]
-store = open_lineage_store(url)
-run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
-for index in range(20):
-    step_run = StepRunRecord(f"step-{index}", "shop", run_id, "fit", index)
-    attempt = AttemptRecord(f"attempt-{index}", f"step-{index}", "shop", "ir", "code", "f", True, f"{index}", {}, "env")
-    artifact = ArtifactRecord(f"artifact-{index}", "shop", "train", "model", "d", "s", "int", "json", 1, "x", 1)
-    end = AttemptEnd(
-        f"attempt-{index}", f"step-{index}", "completed", inputs=(InputRecord("x", "d"),), outputs={"result": artifact}
-    )
-    store.apply_once(f"event-{index}", lambda: store.end_attempt(run, step_run, attempt, end))
-store.close()
+
+def work(url, run_id):
+    store = SqlLineageStore(url)
+    run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
+    for index in range(20):
+        step_run = StepRunRecord(f"step-{index}", "shop", run_id, "fit", index)
+        attempt = AttemptRecord(f"attempt-{index}", f"step-{index}", "shop", "ir", "code", "f", True, f"{index}", {}, "env")
+        artifact = ArtifactRecord(f"artifact-{index}", "shop", "train", "model", "d", "s", "int", "json", 1, "x", 1)
+        end = AttemptEnd(
+            f"attempt-{index}", f"step-{index}", "completed", inputs=(InputRecord("x", "d"),), outputs={"result": artifact}
+        )
+        store.apply_once(f"event-{index}", lambda: store.end_attempt(run, step_run, attempt, end))
+    store.close()
 """
 
 Processes = Callable[[str, list[list[str]]], list[str]]
@@ -92,7 +94,7 @@ Processes = Callable[[str, list[list[str]]], list[str]]
 def test_many_processes_write_and_nothing_is_lost(story: Any, in_processes: Processes) -> None:
     run = story.run()
     printed = in_processes(WRITER, [[story.url, run.run_id, f"step_{number}", "20"] for number in range(8)])
-    versions = sorted(int(line) for text in printed for line in text.split())
+    versions = sorted(int(line) for line in printed)
     assert versions == list(range(1, 161))
     assert len(story.store.get_step_runs(run.run_id)) == 160
     assert len(story.store.pending_outbox()) == 160
@@ -111,7 +113,7 @@ def test_several_processes_make_the_store_at_once(tmp_path: Any, in_processes: P
 def test_each_key_is_executed_once_however_many_want_it(story: Any, in_processes: Processes) -> None:
     run = story.run()
     printed = in_processes(RACER, [[story.url, run.run_id, f"step_{number}", "15"] for number in range(4)])
-    done = sorted(line for text in printed for line in text.splitlines() if line.startswith("executed"))
+    done = sorted(line for line in printed if line.startswith("executed"))
     assert done == sorted(f"executed {index}" for index in range(15))
     statuses = story.store.find_step_statuses([run.run_id])[run.run_id]
     assert sorted(statuses.values()) == ["cached"] * 45 + ["completed"] * 15

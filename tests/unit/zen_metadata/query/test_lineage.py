@@ -1,11 +1,13 @@
 """The graph around an artifact or a run."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
 from zen_core.errors import UsageError
 from zen_metadata.lineage.records import ArtifactRecord
+from zen_metadata.query import LineageGraph
 
 
 def labels(graph):
@@ -96,6 +98,12 @@ def test_the_graph_of_a_run(history):
     steps = {end for start, end in graph.edges if start == run.run_id}
     assert {graph.nodes[step]["step"] for step in steps} == {"load", "train", "score"}
     assert {edge for edge in labels(graph) if not edge[0].startswith("run ")} == set(CHAIN)
+
+
+def test_a_long_history_can_be_walked():
+    names = [f"node_{number:05}" for number in range(5000)]
+    graph = LineageGraph(names[-1], {name: {"label": name} for name in names}, tuple(pairwise(names)))
+    assert [(node, depth) for node, depth, _ in graph.walk()] == [(name, depth) for depth, name in enumerate(names)]
 
 
 def test_the_document_has_the_promised_shape(history):

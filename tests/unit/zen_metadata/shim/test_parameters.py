@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -60,6 +60,14 @@ def test_text_and_json_give_the_same_value(type_text: str, text: str, plain: Any
     from_text, from_plain = resolve(declared, text, text=True), resolve(declared, plain)
     assert from_text == from_plain == expected
     assert type(from_text) is type(from_plain) is type(expected)
+
+
+def test_dates_within_a_list_are_read() -> None:
+    declared = declare("list[datetime.date]", [date(2026, 1, 2)])
+    expected = [date(2026, 1, 2)]
+    assert from_json(resolve_parameters(declared, {}, tick=TICK)["p"]) == expected
+    assert resolve(declared, ["2026-01-02"]) == resolve(declared, '["2026-01-02"]', text=True) == expected
+    assert resolve(declared, to_json(expected)) == resolve(declared, expected) == expected
 
 
 def test_an_override_equal_to_the_default_gives_the_same_parameters() -> None:
