@@ -17,7 +17,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venvs/core/ready  ## run an example from end to end
-	$(CORE)/python -m examples.demo
+	$(CORE)/python -m tools.demo
 
 check: lint fast-tests  ## linters, types, import contracts and the fast tests: seconds
 

@@ -28,7 +28,9 @@ _found: set[type[ZenError]] = {ZenError, *_subclasses(ZenError)}
 ERRORS = sorted(_found, key=lambda kind: kind.__qualname__)
 PUBLIC = [kind for kind in ERRORS if kind.__module__ == zen_core.errors.__name__]
 BY_FIRST_LETTER = {"U": 2, "D": 1, "C": 1, "A": 3, "S": 1, "M": 4, "T": 4, "X": 70}
-"""The exit code of each family; what is not found is a question of usage, whatever the store."""
+"""The exit code of each family."""
+WRONG_INPUT = {"NotFoundError", "ParameterError"}
+"""What a person typed wrongly is a question of usage, wherever it is found out."""
 
 
 def test_each_public_error_has_a_code_of_its_own() -> None:
@@ -44,7 +46,7 @@ def test_all_errors_have_one_root_and_one_home() -> None:
 @pytest.mark.parametrize("kind", PUBLIC)
 def test_the_exit_code_follows_from_the_family(kind: type[ZenError]) -> None:
     family = BY_FIRST_LETTER[kind.code.removeprefix("ZEN-")[0]]
-    assert kind.exit_code == (2 if kind.__name__ == "NotFoundError" else family)
+    assert kind.exit_code == (2 if kind.__name__ in WRONG_INPUT else family)
 
 
 @pytest.mark.parametrize("kind", ERRORS)

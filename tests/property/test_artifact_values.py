@@ -18,7 +18,7 @@ from zen_core.contract.values import digest_value
 from zen_metadata.artifacts.digests import digest_object
 from zen_metadata.artifacts.store import ArtifactStore
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 KEYS = st.text() | st.integers() | st.tuples(st.integers(), st.text())
@@ -74,9 +74,8 @@ def test_the_digest_of_an_object_follows_its_value(value: object, seed: int) -> 
 @QUICK
 @given(st.lists(SCALARS | st.lists(SCALARS), max_size=40), st.lists(SCALARS | st.lists(SCALARS), max_size=40))
 def test_objects_that_differ_have_different_digests(left: list, right: list) -> None:
-    assert (digest_object(left) == digest_object(right)) == (
-        pickle.dumps(left) == pickle.dumps(right) or repr(left) == repr(right)
-    )
+    # In print, unlike in `==`, True is not 1 and 0.0 is not -0.0.
+    assert (digest_object(left) == digest_object(right)) == (repr(left) == repr(right))
 
 
 @QUICK
@@ -85,7 +84,7 @@ def test_arrays(array: numpy.ndarray) -> None:
     loaded, digest, again = round_trip(array)
 
     assert loaded.shape == array.shape
-    assert numpy.testing.assert_equal(loaded, array) is None
+    assert repr(loaded.tolist()) == repr(array.tolist())  # nan and NaT equal themselves only in print
     assert digest == again == round_trip(numpy.array(array, order="F"))[1]
 
 

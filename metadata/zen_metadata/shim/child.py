@@ -75,7 +75,7 @@ class ChildProcess:
         folder = self._request.work.scratch
         (folder / _REQUEST).write_bytes(pickle.dumps(self._request))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, str(folder)],
+            [sys.executable, "-P", "-c", _BOOTSTRAP, str(folder)],  # -P: the working folder is no import root
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -190,12 +190,12 @@ def _do(request: ChildRequest, on_metrics: Callable[[WorkResult], None]) -> Work
 
 
 def _failed(error: BaseException, partial: list[WorkResult]) -> ChildAnswer:
-    import cloudpickle
-
     from zen_metadata.shim.boundary import user_traceback
 
     text = user_traceback(error)
     try:
+        import cloudpickle  # also classes that the step's own module defines
+
         data = cloudpickle.dumps(error)
     except Exception:  # an exception may hold anything, also what cannot be pickled
         data = None

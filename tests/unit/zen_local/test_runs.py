@@ -434,3 +434,22 @@ def test_debug_runs_everything_in_this_very_thread(bench: Any) -> None:
             "main": True,
             "pid": __import__("os").getpid(),
         }
+
+
+def test_a_file_in_the_working_folder_is_not_imported_in_a_modules_place(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    bench.write("""
+    @step(timeout="60s")
+    def alone(number: int) -> int:
+        return number
+
+    @pipeline
+    def isolated(number: int = 1):
+        alone(number)
+    """)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "json.py").write_text("raise RuntimeError('this is not the json that was meant')")
+    monkeypatch.chdir(elsewhere)
+    assert bench.statuses("isolated") == {"alone": "completed"}

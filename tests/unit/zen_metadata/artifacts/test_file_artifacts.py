@@ -94,7 +94,7 @@ def test_a_file_that_is_handed_on(store: ArtifactStore, scratch: Path, report: P
 
 
 def test_a_file_that_is_not_there(local_store: ArtifactStore, scratch: Path) -> None:
-    with pytest.raises(OutputError, match="returned File\\('nothing.html'\\), but there is no such file") as caught:
+    with pytest.raises(OutputError, match=r"returned File\('nothing\.html'\), but there is no such file") as caught:
         local_store.save(File("nothing.html"), scratch=scratch, where="output 'page' of step 'publish'")
 
     assert str(Path("nothing.html").absolute()) in str(caught.value)

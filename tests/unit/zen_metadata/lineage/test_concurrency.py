@@ -60,7 +60,7 @@ def work(url, run_id, name, keys):
             store.end_attempt(run, step_run, attempt, end)
             sys.stdout.write(f"reused {index}\\n")
             continue
-        artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", f"model-{index}", "d", "s", "int", "json", 1, "x", 1)
+        artifact = ArtifactRecord(str(uuid.uuid4()), "shop", "train", f"m{index}", "d", "s", "int", "json", 1, "x", 1)
         end = AttemptEnd(
             attempt.attempt_id, step_run.step_run_id, "completed", outputs={"result": artifact}, lease=start.lease
         )
@@ -79,11 +79,10 @@ def work(url, run_id):
     run = RunRecord(run_id, "shop", "train", "local", "local", run_id, "ir", "code", "0.1", {})
     for index in range(20):
         step_run = StepRunRecord(f"step-{index}", "shop", run_id, "fit", index)
-        attempt = AttemptRecord(f"attempt-{index}", f"step-{index}", "shop", "ir", "code", "f", True, f"{index}", {}, "env")
+        ids = f"attempt-{index}", f"step-{index}"
+        attempt = AttemptRecord(*ids, "shop", "ir", "code", "f", True, f"{index}", {}, "env")
         artifact = ArtifactRecord(f"artifact-{index}", "shop", "train", "model", "d", "s", "int", "json", 1, "x", 1)
-        end = AttemptEnd(
-            f"attempt-{index}", f"step-{index}", "completed", inputs=(InputRecord("x", "d"),), outputs={"result": artifact}
-        )
+        end = AttemptEnd(*ids, "completed", inputs=(InputRecord("x", "d"),), outputs={"result": artifact})
         store.apply_once(f"event-{index}", lambda: store.end_attempt(run, step_run, attempt, end))
     store.close()
 """
