@@ -19,7 +19,7 @@ class AirflowAdapter:
 
     name = "airflow"
     api_version = ADAPTER_API_VERSION
-    versions = "2.11, 3.3"
+    versions = "3.3"
     packages = ("apache-airflow",)
     options_model: type[AdapterOptions] = AirflowOptions
 

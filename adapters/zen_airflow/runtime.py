@@ -5,6 +5,7 @@ Imported inside task functions only. Works in Airflow 2.11 and 3.x.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -77,8 +78,9 @@ def end_run(dag_file: str) -> None:
 
 def _prepare(dag_file: str) -> tuple[PipelineManifest, Settings, Path | None]:
     manifest = read_manifest(Path(dag_file).with_suffix(".zen"))
-    # The address of the artifact store is needed before the bundle with the project's settings is there.
-    code_root = ensure_code(manifest, load_settings(None).artifact_url)
+    # The address of the artifact store is needed before the bundle with the project's settings, and so the stacks, is
+    # there: it can only come from the environment.
+    code_root = ensure_code(manifest, os.environ.get("ZEN_ARTIFACT_URL", ""))
     settings = load_settings(code_root)
     return manifest, settings, code_root
 

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,15 @@ def settings(project: Path, mlflow_server: MlflowServer) -> Settings:
     return Settings(root=project, project=project.name, mlflow_tracking_uri=mlflow_server.url).with_local_defaults()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The same, with its lineage store on each database."""
+    if request.param == "sqlite":
+        return settings
+    database = f"mlflow_{uuid.uuid4().hex[:8]}"
+    return replace(settings, lineage_url=request.getfixturevalue("postgres").create_database(database))
+
+
 def variables(settings: Settings, **more: str) -> Mapping[str, str]:
     return {
         **os.environ,
@@ -174,7 +185,8 @@ def test_what_happened_while_the_server_was_down_is_shown_later(
     assert found["make_0"][0].data.params == {"size": "3", "seed": "7"}
 
 
-def test_two_processes_at_once_and_one_that_is_killed_show_everything_once(settings: Settings) -> None:
+def test_two_processes_at_once_and_one_that_is_killed_show_everything_once(stored: Settings) -> None:
+    settings = stored
     run_many(settings, times=3)
     killed = start(settings, "-c", SYNC)
     wait_until(lambda: len(runs_by_name(settings)) > 3, 120, what="the first projections")

@@ -111,6 +111,7 @@ def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
 
 def read_options(adapter: Adapter, settings: Settings) -> AdapterOptions:
     """The adapter's options from `[adapters.NAME]`. Raises ConfigError with every problem."""
+    _refuse_unknown_adapters(settings)
     table = settings.adapters.get(adapter.name, {})
     try:
         return adapter.options_model.model_validate(table)
@@ -119,6 +120,16 @@ def read_options(adapter: Adapter, settings: Settings) -> AdapterOptions:
         raise ConfigError(
             diagnostics=[_option_problem(adapter.name, dict(problem), fields) for problem in error.errors()]
         ) from None
+
+
+def _refuse_unknown_adapters(settings: Settings) -> None:
+    problems = []
+    for name in sorted(set(settings.adapters) - set(adapter_names())):
+        close = difflib.get_close_matches(name, adapter_names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"installed: {', '.join(adapter_names())}"
+        problems.append(Diagnostic("ZEN-U201", f"there is no adapter {name!r}", f"[adapters.{name}]", hint=hint))
+    if problems:
+        raise ConfigError(diagnostics=problems)
 
 
 def _option_problem(adapter: str, problem: Mapping[str, Any], fields: Mapping[str, Any]) -> Diagnostic:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copyreg
 import hashlib
+import inspect
 import math
 import struct
 import sys
@@ -153,8 +154,8 @@ class _Walk:
         if isinstance(reduced, str):
             return node("global", str(getattr(value, "__module__", "")).encode(), reduced.encode())
         call, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
-        if type(state) is dict and not _ADDRESSES.isdisjoint(state):
-            state = {name: item for name, item in state.items() if name not in _ADDRESSES}
+        if type(state) is dict and not _MACHINE_FACTS.isdisjoint(state) and _is_from_sklearn(value):
+            state = {name: item for name, item in state.items() if name not in _MACHINE_FACTS}
         return node(
             "object",
             self.token(call),
@@ -203,16 +204,29 @@ class _Walk:
 
     def _code(self, value: types.CodeType) -> bytes:
         parts = (value.co_code, value.co_consts, value.co_names, value.co_varnames, value.co_freevars)
-        counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags)
+        flags = value.co_flags & _CODE_KINDS
+        counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, flags)
         return node("code", *map(self.token, (*parts, *counts)))
 
 
-_ADDRESSES = frozenset({"_stop_words_id"})
-"""Attributes that hold an `id()`: scikit-learn's text vectorizers remember one."""
+_MACHINE_FACTS = frozenset({"_stop_words_id", "_n_threads", "n_threads", "_init_prev_time", "_iter_prev_time"})
+"""What scikit-learn's objects keep of the process that trained them: an `id()`, the number of cores, a clock."""
 _CLASS_BOOKKEEPING = frozenset(
     {"__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__", "__static_attributes__", "_abc_impl"}
 )
+_CODE_KINDS = (
+    inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
+"""The flags that say what a function is; the others say how its file was compiled."""
 _SLOT_TYPES = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+def _is_from_sklearn(value: object) -> bool:
+    return any(ancestor.__module__.partition(".")[0] == "sklearn" for ancestor in type(value).__mro__)
 
 
 def _is_importable(value: Any) -> bool:

@@ -14,13 +14,13 @@ from zen_core.errors import StoreUnavailableError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-_ADVISORY_KEY = 0x7A656E_6D6C66
-"""Any number that no other user of the database takes for its own lock."""
+_ADVISORY_CLASS = 0x7A656E
+"""Any number that no other user of the database takes for its own locks."""
 
 
 @contextmanager
-def drain_lock(lineage_url: str, *, wait: bool) -> Iterator[bool]:
-    """Hold the right to project from this store; yields False when another process has it and `wait` is false.
+def drain_lock(lineage_url: str, project: str, *, wait: bool) -> Iterator[bool]:
+    """Hold the right to project a project's runs; yields False when another process has it and `wait` is false.
 
     A file beside an SQLite database, which serves one host; an advisory lock in PostgreSQL, which ends with
     the connection. Raises StoreError for a URL that is none, StoreUnavailableError.
@@ -30,7 +30,7 @@ def drain_lock(lineage_url: str, *, wait: bool) -> Iterator[bool]:
     engine = make_engine(lineage_url)
     database = sqlite_path(engine)
     if database is None:
-        with _advisory_lock(engine, wait=wait) as is_ours:
+        with _advisory_lock(engine, project, wait=wait) as is_ours:
             yield is_ours
         return
     held = take_file_lock(database.with_name(f"{database.name}.sync.lock"), wait=wait)
@@ -73,11 +73,11 @@ def take_file_lock(path: Path, *, wait: bool) -> int | None:
 
 
 @contextmanager
-def _advisory_lock(engine: Engine, *, wait: bool) -> Iterator[bool]:
+def _advisory_lock(engine: Engine, project: str, *, wait: bool) -> Iterator[bool]:
     from sqlalchemy import text
     from sqlalchemy.exc import DBAPIError
 
-    question = "SELECT pg_advisory_lock(:key)" if wait else "SELECT pg_try_advisory_lock(:key)"
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
     try:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     except DBAPIError as error:
@@ -87,7 +87,9 @@ def _advisory_lock(engine: Engine, *, wait: bool) -> Iterator[bool]:
             why=str(error.orig).splitlines()[0],
         ) from error
     try:
-        answer = connection.execute(text(question), {"key": _ADVISORY_KEY}).scalar()
+        answer = connection.execute(
+            text(f"SELECT {function}(:class, hashtext(:project))"), {"class": _ADVISORY_CLASS, "project": project}
+        ).scalar()
         yield wait or bool(answer)
     finally:
         connection.invalidate()  # closed, not kept: the lock ends with it

@@ -157,10 +157,10 @@ class MlflowTracker:
 
     @cached_property
     def _client(self) -> Any:
-        with environment(QUIET), _quiet_logger(), _first_connection(self.tracking_uri):
-            _check_database_server(self.tracking_uri)
+        _check_database_server(self.tracking_uri)
+        with environment(QUIET):
             from mlflow import MlflowClient
-
+        with environment(QUIET), _quiet_logger(), _first_connection(self.tracking_uri):
             return MlflowClient(self.tracking_uri)  # opens the store, and on a new database makes its schema
 
     @contextmanager

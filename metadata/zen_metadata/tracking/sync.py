@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zen_core.contract.settings import Settings, load_settings
@@ -56,20 +57,20 @@ def sync(settings: Settings, *, run_id: str | None = None, wait: bool = True) ->
     from zen_metadata.tracking.drain import Drain, find_pending
     from zen_metadata.tracking.mlflow import MlflowTracker
 
-    store = open_lineage_store(settings.lineage_url)
-    pending = len(find_pending(store, settings.project, run_id))
-    obstacle = _find_obstacle(settings)
-    if pending == 0 or obstacle:
-        return SyncReport(0, pending, error=obstacle if pending else "")
-    with drain_lock(settings.lineage_url, wait=wait) as is_ours:
-        if not is_ours:
-            return SyncReport(0, pending)
-        drain = Drain(store, MlflowTracker(settings.mlflow_tracking_uri, settings.project))
-        error = ""
-        try:
-            drain.run(run_id)
-        except TrackingError as failure:
-            error = str(failure)
+    with closing(open_lineage_store(settings.lineage_url)) as store:
+        pending = len(find_pending(store, settings.project, run_id))
+        obstacle = find_obstacle(settings)
+        if pending == 0 or obstacle:
+            return SyncReport(0, pending, error=obstacle if pending else "")
+        with drain_lock(settings.lineage_url, settings.project, wait=wait) as is_ours:
+            if not is_ours:
+                return SyncReport(0, pending)
+            drain = Drain(store, MlflowTracker(settings.mlflow_tracking_uri, settings.project))
+            error = ""
+            try:
+                drain.run(run_id)
+            except TrackingError as failure:
+                error = str(failure)
         left = len(find_pending(store, settings.project, run_id))
     return SyncReport(drain.projected, left, len(drain.refused), error or next(iter(drain.refused.values()), ""))
 
@@ -101,7 +102,6 @@ def start_background_sync(settings: Settings) -> bool:
                 stderr=log,
                 pass_fds=[lock],
                 start_new_session=True,
-                cwd=settings.state_folder,
                 env={
                     **os.environ,
                     "ZEN_PROJECT": settings.project,
@@ -116,13 +116,20 @@ def start_background_sync(settings: Settings) -> bool:
     return True
 
 
-def _find_obstacle(settings: Settings) -> str:
+def find_obstacle(settings: Settings) -> str:
+    """Why nothing can be projected under these settings, for people; "" when it can be tried."""
     from zen_metadata.tracking.mlflow import mlflow_is_installed
 
     if not settings.mlflow_tracking_uri:
         return "no MLflow is set: give MLFLOW_TRACKING_URI, or mlflow_tracking_uri in zen.toml"
     if not mlflow_is_installed():
         return "MLflow is not installed here: pip install 'zen-core[mlflow]'"
+    own = replace(settings, mlflow_tracking_uri="").with_local_defaults().mlflow_tracking_uri
+    if settings.mlflow_tracking_uri == own and not settings.lineage_url.startswith("sqlite"):
+        return (
+            "no MLflow is set, and the runs of a shared lineage store are not projected to this machine's own: "
+            "give MLFLOW_TRACKING_URI, or mlflow_tracking_uri in zen.toml"
+        )
     return ""
 
 
@@ -144,7 +151,8 @@ def _has_more(settings: Settings, report: SyncReport) -> bool:
     from zen_metadata.lineage.sql import open_lineage_store
     from zen_metadata.tracking.drain import find_pending
 
-    return not report.error and bool(find_pending(open_lineage_store(settings.lineage_url), settings.project))
+    with closing(open_lineage_store(settings.lineage_url)) as store:
+        return not report.error and bool(find_pending(store, settings.project))
 
 
 if __name__ == "__main__":

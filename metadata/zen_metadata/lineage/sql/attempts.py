@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -241,23 +240,29 @@ def _record_facts(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) ->
 def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) -> Mapping[str, int]:
     """The edges to the outputs; and for an attempt that made them, the artifacts, each with its version."""
     versions: dict[str, int] = {}
-    if end.status == "completed":
+    if end.status == "completed" and end.outputs:
         # In the order of their names, since each counter stays locked until the transaction ends.
         for output, artifact in sorted(end.outputs.items(), key=lambda item: (item[1].pipeline, item[1].name)):
-            versions[output] = _record_artifact(work, attempt, artifact, work.now())
+            versions[output] = _count_version(work, artifact)
+        now = work.now(again=True)  # later than that of the version before, which was committed by now
+        made_by = {"step_run_id": attempt.step_run_id, "attempt_id": attempt.attempt_id}
+        work.run_many(
+            _INSERT_ARTIFACT,
+            [
+                rows.artifact_values(artifact, now, version=versions[output], **made_by)
+                for output, artifact in end.outputs.items()
+            ],
+        )
     work.run_many(_INSERT_OUTPUT, [rows.output_values(attempt, *item) for item in end.outputs.items()])
     return versions
 
 
-def _record_artifact(work: Transaction, attempt: AttemptRecord, artifact: ArtifactRecord, now: datetime) -> int:
+def _count_version(work: Transaction, artifact: ArtifactRecord) -> int:
+    """The next version of a name. Its counter stays locked, so that versions have no gaps."""
     name = {"project": artifact.project, "pipeline": artifact.pipeline, "name": artifact.name}
     work.run(_COUNT_VERSION, {**name, "last_version": 1})
     counter = work.row(_LAST_VERSION, {f"of_{key}": value for key, value in name.items()})
     assert counter is not None, "it was counted just now"
-    values = rows.artifact_values(
-        artifact, now, version=counter.last_version, step_run_id=attempt.step_run_id, attempt_id=attempt.attempt_id
-    )
-    work.run(_INSERT_ARTIFACT, values)
     version: int = counter.last_version
     return version
 

@@ -38,9 +38,9 @@ class Transaction:
         self._now: datetime | None = None
         self.abandoned = False
 
-    def now(self) -> datetime:
-        """The database's time, read once in a transaction."""
-        if self._now is None:
+    def now(self, *, again: bool = False) -> datetime:
+        """The database's time, read once in a transaction; `again` after waiting for a lock."""
+        if self._now is None or again:
             self._now = read_clock(self._cursor, self._dialect)
         return self._now
 

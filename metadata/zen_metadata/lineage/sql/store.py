@@ -91,7 +91,8 @@ class SqlLineageStore:
 
     def heartbeat(self, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
         """Say that these attempts are alive, and extend their leases."""
-        self._database.write(lambda work: attempts.heartbeat(work, attempt_ids, leases))
+        if attempt_ids or leases:
+            self._database.write(lambda work: attempts.heartbeat(work, attempt_ids, leases))
 
     def end_attempt(
         self, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd

@@ -56,24 +56,31 @@ for model in models(1.0):
 """
 
 
-def test_models_have_one_digest_in_all_processes(tmp_path: Path) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", MODELS, str(tmp_path / seed)],
-            env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for seed in ("1", "2")
-    ]
-    first, second = (process.communicate()[0] for process in processes)
+def test_models_have_one_digest_in_all_processes_and_with_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = subprocess.run(
+        [sys.executable, "-c", MODELS, str(tmp_path / "other")],
+        env={**os.environ, "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    monkeypatch.setattr(sys, "argv", ["models", str(tmp_path / "here")])
+    exec(MODELS, {"__name__": "__main__"})
+    first, second = other.stdout, capsys.readouterr().out
 
-    assert [process.returncode for process in processes] == [0, 0]
+    assert hash("a text") != _hash_of_a_text(seed="1"), "the two processes must differ in their hash seeds"
     assert first == second
     trained = [line.split() for line in first.splitlines()]
     assert all(same == "True" for _, _, same in trained[:9])
     digests = [line[1] for line in trained]
     assert len(set(digests)) == len(digests) == 18
+
+
+def _hash_of_a_text(*, seed: str) -> int:
+    program = [sys.executable, "-c", "print(hash('a text'))"]
+    return int(subprocess.check_output(program, env={**os.environ, "PYTHONHASHSEED": seed}))
 
 
 class Node:

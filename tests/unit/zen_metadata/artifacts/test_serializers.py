@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -227,3 +228,55 @@ print(stored.digest, stored.stored_digest, stored.location, stored.size_bytes)
 
 def test_digest_object_is_public() -> None:
     assert digest_object({"a"}) == digest_object({"a"})
+
+
+PLUGIN = """
+class Money:
+    def __init__(self, cents): self.cents = cents
+
+class MoneySerializer:
+    name, version, extension = "{name}", 1, ".money"
+    def handles(self, value): return isinstance(value, Money)
+    def dump(self, value, path): path.write_text(str(value.cents)); return {{}}
+    def load(self, path, metadata, into): return Money(int(path.read_text()))
+    def digest(self, value, stored_digest, metadata): return stored_digest
+"""
+PLUGIN_USER = """
+import sys
+from pathlib import Path
+from money_plugin import Money
+from zen_core.errors import ZenError
+from zen_metadata.artifacts.store import ArtifactStore
+store, scratch = ArtifactStore(sys.argv[1]), Path(sys.argv[1])
+try:
+    stored = store.save(Money(5), scratch=scratch)
+    print(stored.serializer, store.load(stored, scratch=scratch).cents)
+except ZenError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "said"),
+    [
+        ("money", "money_plugin:MoneySerializer", "money 5"),
+        ("json", "money_plugin:MoneySerializer", "an installed serializer is named 'json', as a built-in one is"),
+        ("money", "money_plugin:Absent", "the serializer 'money' cannot be loaded: AttributeError"),
+    ],
+)
+def test_a_serializer_that_an_installed_package_brings(tmp_path: Path, name: str, entry: str, said: str) -> None:
+    (tmp_path / "money_plugin.py").write_text(PLUGIN.format(name=name))
+    about = tmp_path / "money_plugin-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: money-plugin\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[zen.serializers]\nmoney = {entry}\n")
+
+    done = subprocess.run(
+        [sys.executable, "-c", PLUGIN_USER, str(tmp_path / "store")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said in done.stdout

@@ -90,6 +90,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str) -> Iterator[SqlLineageStore]:
     store = open_lineage_store(store_url)
+    store.find_runs()  # the first use makes the tables
     yield store
     store.close()
 
