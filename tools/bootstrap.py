@@ -50,9 +50,7 @@ def install_uv() -> str:
     uv = HOME / "bin" / "uv"
     if not uv.exists():
         if subprocess.run([sys.executable, "-m", "venv", "--clear", str(HOME)], check=False).returncode:
-            sys.exit(
-                f"{sys.executable} cannot make environments: install its venv module (Debian: python3-venv)."
-            )
+            sys.exit(f"{sys.executable} cannot make environments: install its venv module (Debian: python3-venv).")
         pip = [str(HOME / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         if subprocess.run([*pip, f"uv=={VERSION}"], check=False).returncode:
             sys.exit("uv could not be installed with pip.")

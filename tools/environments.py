@@ -29,9 +29,7 @@ EQUAL = {
     "cloudpickle", "fsspec", "joblib", "matplotlib", "mlflow", "numpy", "pandas", "pyarrow", "pydantic",
     "pydantic-core", "scikit-learn", "scipy",
 }  # fmt: skip
-HEADER = (
-    "# The tested set of .venvs/{name} (CPython 3.11, Linux). Written by `make constraints`; do not edit.\n"
-)
+HEADER = "# The tested set of .venvs/{name} (CPython 3.11, Linux). Written by `make constraints`; do not edit.\n"
 
 
 def main(command: str, *names: str) -> None:
@@ -85,9 +83,7 @@ def install(name: str, *, constraints: str, project: list[str]) -> None:
         "--constraints", str(pinned), "--build-constraints", str(CONSTRAINTS / "core.txt"),
         "--requirements", str(CONSTRAINTS / f"{constraints}.in"), "--reinstall-package", "zen-core", *project,
     )  # fmt: skip
-    frozen = parse(
-        read_uv("pip", "freeze", "--exclude-editable", "--python", str(environment / "bin" / "python"))
-    )
+    frozen = parse(read_uv("pip", "freeze", "--exclude-editable", "--python", str(environment / "bin" / "python")))
     unpinned = sorted(set(frozen) - set(parse(pinned.read_text())) - {"zen-core"})
     if unpinned:
         sys.exit(f"constraints/{pinned.name} does not pin {', '.join(unpinned)}: run `make constraints`.")

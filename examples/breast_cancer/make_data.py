@@ -11,13 +11,12 @@ from sklearn.datasets import load_breast_cancer
 TARGET = Path(__file__).parent / "data" / "tumours.csv"
 
 
-def main() -> None:
+def render() -> str:
     dataset = load_breast_cancer(as_frame=True)
     table = dataset.data.rename(columns=lambda name: name.replace(" ", "_"))
     table.insert(0, "diagnosis", dataset.target.map(dict(enumerate(dataset.target_names))))
-    table.to_csv(TARGET, index=False, lineterminator="\n")
-    print(f"{TARGET.name}: {len(table)} rows")
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":
-    main()
+    TARGET.write_text(render(), encoding="utf-8", newline="\n")

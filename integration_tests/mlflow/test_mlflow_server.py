@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ def run_many(settings: Settings, times: int = 1, **more: str) -> str:
 
 
 def pending(settings: Settings) -> int:
-    return len(open_lineage_store(settings.lineage_url).pending_outbox(limit=10_000))
+    with closing(open_lineage_store(settings.lineage_url)) as store:
+        return len(store.pending_outbox(limit=10_000))
 
 
 def runs_by_name(settings: Settings) -> dict[str, list[Any]]:

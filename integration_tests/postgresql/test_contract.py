@@ -22,11 +22,14 @@ def test_postgresql_keeps_the_contract(postgres: PostgresServer) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:]
-    assert "postgresql" in subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/unit/zen_metadata/lineage", "-q", "--collect-only"],
-        cwd=ROOT,
-        env={**os.environ, "ZEN_TEST_POSTGRESQL": postgres.url("psycopg")},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout, "the suite was not run on PostgreSQL"
+    assert (
+        "postgresql"
+        in subprocess.run(
+            [sys.executable, "-m", "pytest", "tests/unit/zen_metadata/lineage", "-q", "--collect-only"],
+            cwd=ROOT,
+            env={**os.environ, "ZEN_TEST_POSTGRESQL": postgres.url("psycopg")},
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+    ), "the suite was not run on PostgreSQL"

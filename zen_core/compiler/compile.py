@@ -111,7 +111,7 @@ def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
 
 def read_options(adapter: Adapter, settings: Settings) -> AdapterOptions:
     """The adapter's options from `[adapters.NAME]`. Raises ConfigError with every problem."""
-    _refuse_unknown_adapters(settings)
+    _refuse_unknown_adapters(settings, {*adapter_names(), adapter.name})
     table = settings.adapters.get(adapter.name, {})
     try:
         return adapter.options_model.model_validate(table)
@@ -122,11 +122,11 @@ def read_options(adapter: Adapter, settings: Settings) -> AdapterOptions:
         ) from None
 
 
-def _refuse_unknown_adapters(settings: Settings) -> None:
+def _refuse_unknown_adapters(settings: Settings, known: set[str]) -> None:
     problems = []
-    for name in sorted(set(settings.adapters) - set(adapter_names())):
-        close = difflib.get_close_matches(name, adapter_names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"installed: {', '.join(adapter_names())}"
+    for name in sorted(set(settings.adapters) - known):
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"installed: {', '.join(sorted(known))}"
         problems.append(Diagnostic("ZEN-U201", f"there is no adapter {name!r}", f"[adapters.{name}]", hint=hint))
     if problems:
         raise ConfigError(diagnostics=problems)

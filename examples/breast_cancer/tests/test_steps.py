@@ -7,17 +7,22 @@ from zen_core import File
 
 from diagnosis.features import features, is_malignant
 from diagnosis.schema import DataError, validate
+from make_data import TARGET, render
 from pipelines.training import evaluate, fit_forest, fit_logistic, load, pick, report, split
 
 
 @pytest.fixture(scope="module")
 def measurements() -> pd.DataFrame:
-    return load(File("data/tumours.csv"))
+    return load(File(TARGET))
 
 
 @pytest.fixture(scope="module")
 def parts(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return split(measurements)
+
+
+def test_the_committed_file_is_what_the_script_writes() -> None:
+    assert TARGET.read_text(encoding="utf-8") == render()
 
 
 def test_the_committed_file_is_usable(measurements: pd.DataFrame) -> None:

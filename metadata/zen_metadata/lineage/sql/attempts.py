@@ -155,7 +155,6 @@ def end_attempt(
         caching.release_lease(work, attempt.project, end.lease)
     if superseded:
         return CommitResult(superseded=True)
-    versions = _record_outputs(work, attempt, end)
     nondeterministic = False
     if end.status == "completed" and attempt.cache_enabled and attempt.cache_key:
         nondeterministic = caching.commit_entry(
@@ -167,6 +166,8 @@ def end_attempt(
             max_age_seconds=mine and mine.max_age_seconds,
         )
     record_event(work, "attempt_ended", run, step_run_id=step_run.step_run_id, attempt_id=attempt.attempt_id)
+    # Last, because all that make an artifact of the same name wait for one another from here to the commit.
+    versions = _record_outputs(work, attempt, end)
     return CommitResult(versions=versions, nondeterministic=nondeterministic)
 
 

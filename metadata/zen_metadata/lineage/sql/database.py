@@ -195,7 +195,11 @@ class Database:
     def _prepare_once(self) -> None:
         with self._preparing:
             if not self._is_prepared:
-                self._prepare(self._engine)
+                try:
+                    self._prepare(self._engine)
+                except BaseException:
+                    self._engine.dispose()  # a store that cannot be used keeps no connection
+                    raise
                 self._is_prepared = True
 
     def _translate(self, error: BaseException) -> StoreError:

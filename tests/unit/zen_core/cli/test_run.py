@@ -104,7 +104,7 @@ def test_params_that_are_none_are_refused_all_at_once(project):
 
 def test_an_unknown_parameter_names_the_nearest(project):
     result = project.zen("run", project.ref, "--param", "dept=1")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean 'depth'?" in result.stderr
 
 

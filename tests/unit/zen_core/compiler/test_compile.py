@@ -93,6 +93,13 @@ def test_wrong_options_are_told_all_at_once_with_a_proposal():
     assert wrong.where == "[adapters.toy] size"
 
 
+def test_options_of_an_adapter_that_is_not_there_are_refused():
+    with pytest.raises(ConfigError, match="there is no adapter 'airfow'") as caught:
+        read_options(ToyAdapter(), Settings(adapters={"airfow": {"owner": "me"}}))
+    assert "did you mean 'airflow'?" in str(caught.value)
+    assert caught.value.diagnostics[0].where == "[adapters.airfow]"
+
+
 def test_a_graph_that_is_not_valid_is_refused():
     spec = PipelineSpec(name="bad", steps=(make_step("a", "increase", {"value": read("b")}),))
     with pytest.raises(DefinitionError, match="'b'"):

@@ -224,7 +224,13 @@ def test_different_objects_have_different_digests() -> None:
     assert len(set(digests)) == len(digests)
 
 
-@pytest.mark.parametrize("value", [value for value in DIFFERENT if type(value).__name__ != "function"], ids=repr)
+COPIED = [value for value in DIFFERENT if type(value).__name__ != "function"]
+
+
+# Numbered, since some texts hold addresses, which no two worker processes of the test runner share.
+@pytest.mark.parametrize(
+    "value", COPIED, ids=[f"{number}-{type(value).__name__}" for number, value in enumerate(COPIED)]
+)
 def test_a_copy_has_the_digest_of_the_original(value: object) -> None:
     import cloudpickle
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,8 +166,9 @@ def settings(tmp_path: Path, mlflow_tracking_uri: str) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> LineageStore:
-    return open_lineage_store(settings.lineage_url)
+def store(settings: Settings) -> Iterator[LineageStore]:
+    with closing(open_lineage_store(settings.lineage_url)) as opened:
+        yield opened
 
 
 @pytest.fixture
