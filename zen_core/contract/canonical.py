@@ -35,19 +35,19 @@ def _frame(tag: bytes, payload: bytes) -> bytes:
 
 
 def _encode(value: Any) -> bytes:
+    if isinstance(value, str):  # first, because nearly everything is made of text
+        return _frame(b"s", value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, dict):
+        items = sorted([(_encode(key), _encode(item)) for key, item in value.items()])
+        return _frame(b"d", b"".join([key + item for key, item in items]))
+    if isinstance(value, (list, tuple)):
+        return _frame(b"l", b"".join([_encode(item) for item in value]))
     if value is None:
         return b"n0:"
     if value is True or value is False:
         return b"b1:1" if value else b"b1:0"
-    if isinstance(value, str):
-        return _frame(b"s", value.encode("utf-8", "surrogatepass"))
     if isinstance(value, int):
         return _frame(b"i", b"%d" % value)
     if isinstance(value, float):
         return _frame(b"f", struct.pack(">d", math.nan if math.isnan(value) else value))
-    if isinstance(value, (list, tuple)):
-        return _frame(b"l", b"".join(map(_encode, value)))
-    if isinstance(value, dict):
-        items = sorted((_encode(key), _encode(item)) for key, item in value.items())
-        return _frame(b"d", b"".join(key + item for key, item in items))
     raise TypeError(f"{type(value).__name__} has no canonical encoding")
