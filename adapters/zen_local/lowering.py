@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zen_core.contract.bindings import binding_from_json, iter_outputs
+from zen_core.contract.bindings import upstream_steps
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
 
@@ -108,14 +108,11 @@ def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
 
 
 def _lower_step(document: Mapping[str, Any]) -> LocalStep:
-    upstream = set(document.get("after", ()))
-    for item in document["inputs"]:
-        upstream.update(binding.step for binding in iter_outputs(binding_from_json(item["binding"])))
     retry = document.get("retry") or {}
     resources = document.get("resources") or {}
     return LocalStep(
         name=document["name"],
-        upstream=frozenset(upstream),
+        upstream=upstream_steps(document),
         further_attempts=retry.get("times", 0),
         delay_seconds=retry.get("delay_seconds", 0.0),
         backoff=retry.get("backoff", 1.0),

@@ -18,6 +18,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
         DefinitionError: the definition is wrong.
         ParameterError: a parameter is unknown, missing or of the wrong type.
         AdapterError: the embedded engine is not installed.
+        StoreUnavailableError: the run completed while the lineage store was away, so it cannot be read back yet.
         Exception: what the user's code in a step raised, unchanged.
     """
     from zen_core.adapter.protocol import RunningAdapter, RunRequest
@@ -25,7 +26,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     from zen_core.client import Client
     from zen_core.compiler.compile import read_options
     from zen_core.compiler.manifest import build_manifest
-    from zen_core.errors import AdapterError
+    from zen_core.errors import AdapterError, StoreUnavailableError
 
     built = pipeline.build()
     engine = load_adapter(LOCAL_ADAPTER)
@@ -42,4 +43,8 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     outcome = engine.run(request)
     if outcome.error is not None:
         raise outcome.error
-    return Client(built.settings).run(outcome.run_id)
+    try:
+        return Client(built.settings).run(outcome.run_id)
+    except StoreUnavailableError as error:
+        error.add_note(f"run {outcome.run_id} completed; what it did is spooled, and `zen sync` records it later")
+        raise

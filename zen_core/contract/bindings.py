@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -95,3 +95,11 @@ def iter_outputs(binding: Binding) -> Iterator[OutputBinding]:
     for _, leaf in iter_leaves(binding):
         if isinstance(leaf, OutputBinding):
             yield leaf
+
+
+def upstream_steps(step: Mapping[str, Any]) -> frozenset[str]:
+    """The steps that a step of an IR document waits for: those whose outputs it reads, and those of `after`."""
+    bindings = (binding_from_json(item["binding"]) for item in step.get("inputs", ()))
+    return frozenset(step.get("after", ())).union(
+        output.step for binding in bindings for output in iter_outputs(binding)
+    )

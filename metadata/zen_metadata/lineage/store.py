@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from zen_metadata.lineage.records import (
     ArtifactRecord,
@@ -81,8 +81,8 @@ class LineageStore(Protocol):
         """Commit how an attempt ended, with artifacts, edges, metrics, cache entry, outbox row; release the lease.
 
         The attempt need not have been started here (a cached one never is; a spooled one may not have been): it is
-        then recorded as a whole. An attempt that is not the newest of its step run, or whose lease token is not the
-        key's highest any more, is recorded as `superseded` without outputs.
+        then recorded as a whole. An attempt that is not the newest of its step run is recorded as `superseded`,
+        without outputs; so is a completed one whose lease token is not the key's highest any more.
         """
 
     def end_run(self, run_id: str, status: RunStatus, ended_at: datetime | None = None) -> None:
@@ -126,9 +126,15 @@ class LineageStore(Protocol):
         """The artifacts by id; unknown ids are left out."""
 
     def find_artifacts(
-        self, project: str, *, name: str | None = None, pipeline: str | None = None, version: int | None = None
+        self,
+        project: str,
+        *,
+        name: str | None = None,
+        pipeline: str | None = None,
+        version: int | None = None,
+        kind: Literal["value", "source"] = "value",
     ) -> Sequence[ArtifactRecord]:
-        """Versions of artifacts, newest first."""
+        """Versions of artifacts, newest first. Of `kind` "source": the files that were read, which have no versions."""
 
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None

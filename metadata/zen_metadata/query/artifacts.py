@@ -117,8 +117,8 @@ def find_versions(stores: ReadStores, name: str | None = None, version: int | No
     """Versions, newest first: all of the project, or those that a name stands for.
 
     Args:
-        name: `name` where it is unique in the project, `pipeline/name`, `project/pipeline/name`, or an
-            artifact id.
+        name: `name` where it is unique in the project, `pipeline/name`, `project/pipeline/name`, a file that was
+            read (as the pipeline names it), or an artifact id.
         version: this one alone.
 
     Raises:
@@ -168,6 +168,8 @@ def _find_by_name(stores: ReadStores, name: str) -> list[ArtifactRecord]:
         *scope, short = name.split("/")
         candidates = stores.lineage.find_artifacts(scope[0] if len(scope) > 1 else project, name=short)
         records = [record for record in candidates if f"/{full_name(record)}".endswith(f"/{name}")]
+    if not records:  # a file that was read: its newest content
+        records = list(stores.lineage.find_artifacts(project, name=name, kind="source"))[:1]
     return records or list(stores.lineage.get_artifacts([name]).values())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zen_core.contract.bindings import binding_from_json, iter_outputs
+from zen_core.contract.bindings import upstream_steps
 from zen_metadata.lineage.records import RunRecord, RunStatus, StepRunState, StepRunStatus
 
 DONE = frozenset({"completed", "cached", "skipped"})
@@ -23,14 +23,7 @@ StatusesByStep = Mapping[str, Sequence[StepRunStatus]]
 
 def predecessors_by_step(ir: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """The steps of an IR document in its (topological) order, each with those it waits for, data or ordering."""
-    return {
-        step["name"]: frozenset(step.get("after", ())).union(
-            output.step
-            for item in step.get("inputs", ())
-            for output in iter_outputs(binding_from_json(item["binding"]))
-        )
-        for step in ir["steps"]
-    }
+    return {step["name"]: upstream_steps(step) for step in ir["steps"]}
 
 
 def derive_run_status(run: RunRecord, ir: Mapping[str, Any], states: Sequence[StepRunState]) -> RunStatus:

@@ -453,3 +453,31 @@ def test_a_file_in_the_working_folder_is_not_imported_in_a_modules_place(
     (elsewhere / "json.py").write_text("raise RuntimeError('this is not the json that was meant')")
     monkeypatch.chdir(elsewhere)
     assert bench.statuses("isolated") == {"alone": "completed"}
+
+
+def test_lineage_runs_from_a_raw_file_to_the_answer(bench: Any) -> None:
+    from zen_metadata.query import Client
+
+    bench.write("""
+    @step
+    def read(data: File) -> Annotated[str, "text"]:
+        return Path(data).read_text()
+
+    @step
+    def count(text: str) -> Annotated[int, "answer"]:
+        return len(text)
+
+    @pipeline
+    def counting(data: File = File("raw/a.txt")):
+        count(read(data))
+    """)
+    (bench.folder / "raw").mkdir()
+    (bench.folder / "raw" / "a.txt").write_text("four")
+    bench.run("counting")
+    with Client(bench.settings) as client:
+        down = client.lineage("raw/a.txt", "down").to_json()
+        up = client.lineage("answer", "up").to_json()
+    for graph in (down, up):
+        artifacts = [node["label"] for node in graph["nodes"] if node["kind"] == "artifact"]
+        assert any("raw/a.txt" in label for label in artifacts)
+        assert any("answer" in label for label in artifacts)

@@ -201,7 +201,7 @@ def _is_superseded(
         # Known here for the first time: it was cached, or spooled while others went on. Its start tells its place.
         newer = attempt.started_at is not None and any(other.started_at > attempt.started_at for other in others)
     else:
-        newer = mine.status == "lost" or any(other.number > mine.number for other in others)
+        newer = any(other.number > mine.number for other in others)
     if newer or end.status != "completed" or end.lease is None:
         return newer
     return caching.is_outdated(work, attempt.project, end.lease)

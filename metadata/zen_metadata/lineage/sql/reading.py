@@ -76,12 +76,9 @@ def get_environment(work: Transaction, project: str, digest: str) -> Mapping[str
     return row and row.snapshot
 
 
-def find_artifacts(
-    work: Transaction, project: str, *, name: str | None, pipeline: str | None, version: int | None
-) -> Sequence[ArtifactRecord]:
-    """See `LineageStore.find_artifacts`. Source files have no versions and are left out."""
-    wanted = {"name": name, "pipeline": pipeline, "version": version}
-    query = select(*ARTIFACT_COLUMNS).where(artifacts.c.project == project, artifacts.c.kind == "value")
+def find_artifacts(work: Transaction, project: str, wanted: Mapping[str, Any]) -> Sequence[ArtifactRecord]:
+    """See `LineageStore.find_artifacts`; `wanted` are values by column, None where any value will do."""
+    query = select(*ARTIFACT_COLUMNS).where(artifacts.c.project == project)
     for column, value in wanted.items():
         if value is not None:
             query = query.where(artifacts.c[column] == value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from zen_metadata.lineage.records import (
     ArtifactRecord,
@@ -154,12 +154,17 @@ class SqlLineageStore:
         return self._database.read(lambda work: reading.get_artifacts(work, artifact_ids))
 
     def find_artifacts(
-        self, project: str, *, name: str | None = None, pipeline: str | None = None, version: int | None = None
+        self,
+        project: str,
+        *,
+        name: str | None = None,
+        pipeline: str | None = None,
+        version: int | None = None,
+        kind: Literal["value", "source"] = "value",
     ) -> Sequence[ArtifactRecord]:
         """Versions of artifacts, newest first."""
-        return self._database.read(
-            lambda work: reading.find_artifacts(work, project, name=name, pipeline=pipeline, version=version)
-        )
+        wanted = {"name": name, "pipeline": pipeline, "version": version, "kind": kind}
+        return self._database.read(lambda work: reading.find_artifacts(work, project, wanted))
 
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None

@@ -201,6 +201,27 @@ def test_an_attempt_without_heartbeat_reads_lost(story: Any) -> None:
     assert story.state(step_run).status == "running"
 
 
+def test_the_lease_of_an_attempt_that_is_known_to_be_gone_is_free_at_once(story: Any) -> None:
+    run = story.run()
+    mine, yours = story.step_run(run, "mine"), story.step_run(run, "yours")
+    attempt = story.attempt(mine)
+    story.start(mine, attempt)
+    story.store.lose_attempt(attempt.attempt_id)
+    assert story.state(mine).status == "lost"
+    assert story.start(yours, story.attempt(yours)).lease.token == 2
+
+
+def test_an_attempt_that_was_wrongly_given_up_still_commits(story: Any) -> None:
+    run = story.run()
+    step_run = story.step_run(run)
+    attempt = story.attempt(step_run)
+    start = story.start(step_run, attempt)
+    story.store.lose_attempt(attempt.attempt_id)
+    assert story.complete(run, step_run, attempt, start=start).versions == {"result": 1}
+    story.store.lose_attempt(attempt.attempt_id)
+    assert story.state(step_run).status == "completed"
+
+
 def test_ending_the_same_attempt_twice_changes_nothing(story: Any) -> None:
     run = story.run()
     step_run = story.step_run(run)
