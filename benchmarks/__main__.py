@@ -9,13 +9,14 @@ from __future__ import annotations
 import platform
 import sys
 
-from benchmarks import commands, local_engine, parsing
+from benchmarks import commands, lineage_store, local_engine, parsing
 from benchmarks.report import Figure, show
 
 SUBJECTS = {
     "local": local_engine.measure,
     "commands": commands.measure,
     "parsing": parsing.measure,
+    "lineage": lineage_store.measure,
 }
 
 

@@ -38,9 +38,7 @@ class LineageStore(Protocol):
 
     # -- writing, by the shim ------------------------------------------------------------------------------------
 
-    def open_run(
-        self, run: RunRecord, ir: Mapping[str, Any], environment: Mapping[str, Any] | None = None
-    ) -> RunRecord:
+    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
         """Store the run and its IR if they are new; answer with the run as it is stored (the first one wins)."""
 
     def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:

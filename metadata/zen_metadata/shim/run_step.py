@@ -149,6 +149,7 @@ class _Attempt:
         )
         self.inputs = ResolvedInputs({}, (), (), {})
         self.number = call.number
+        self.began_at = datetime.now(UTC)
         self.child: ChildProcess | None = None
 
     def run(self) -> StepResult:
@@ -188,7 +189,7 @@ class _Attempt:
         """Begin the attempt; where another worker does the same work, wait for its result, but not for ever."""
         deadline = time.monotonic() + self.step.cache.wait_seconds
         pause = _SHORTEST_POLL_SECONDS
-        look_up = shared
+        look_up, age = shared, max_age
         while True:
             wait = shared and time.monotonic() < deadline
             start = self.workspace.start_attempt(
@@ -196,11 +197,11 @@ class _Attempt:
                 self.attempt,
                 lease=wait,
                 look_up=look_up,
-                max_age_seconds=max_age,
+                max_age_seconds=age,
                 number=self.call.number,
             )
             if start.hit is not None and not self.workspace.is_whole(start.hit):
-                look_up = False  # its bytes are gone: the work is done again
+                look_up, age = False, 0.0  # its bytes are gone: the work is done again, and takes its place
                 continue
             if start.holder is None:
                 return start
@@ -350,11 +351,14 @@ class _Attempt:
             metrics=metrics,
             params=result.params if result is not None else {},
             mlflow_run_id=result.mlflow_run_id if result is not None else None,
+            ended_at=now,
             **facts,
         )
 
     def _commit(self, end: AttemptEnd) -> None:
-        done = self.workspace.end_attempt(self.run_record, self.call.manifest.ir, self.step_run, self.attempt, end)
+        done = self.workspace.end_attempt(
+            self.run_record, self.call.manifest.ir, self.step_run, self.attempt, end, began_at=self.began_at
+        )
         if done.superseded:
             raise SupersededError(
                 f"attempt {self.number} of {self.where} was superseded: a newer attempt has taken over",

@@ -7,6 +7,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -148,10 +150,17 @@ class Workspace:
         step_run: StepRunRecord,
         attempt: AttemptRecord,
         end: AttemptEnd,
+        *,
+        began_at: datetime,
     ) -> CommitResult:
-        """Commit how an attempt ended, in the store or in the spool."""
+        """Commit how an attempt ended, in the store or in the spool.
+
+        Args:
+            began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
+        """
         result, stored = self._ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
         if not stored:
+            attempt = replace(attempt, started_at=attempt.started_at or began_at)
             spool.write_event(
                 self.artifacts,
                 spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end),

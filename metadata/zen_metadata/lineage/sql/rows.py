@@ -25,11 +25,10 @@ ATTEMPT_COLUMNS = columns_of(attempts, AttemptRecord)
 ARTIFACT_COLUMNS = columns_of(artifacts, ArtifactRecord)
 
 
-def run_values(run: RunRecord, now: datetime, environment_digest: str | None = None) -> dict[str, Any]:
+def run_values(run: RunRecord, now: datetime) -> dict[str, Any]:
     """A row of `runs`."""
     values = {column.name: getattr(run, column.name) for column in RUN_COLUMNS}
     values["started_at"] = run.started_at or now
-    values["environment_digest"] = environment_digest
     return values
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
 
-from zen_core.contract.canonical import digest_json
 from zen_core.errors import NotFoundError
 from zen_metadata.lineage.records import RunRecord, RunStatus
 from zen_metadata.lineage.sql.database import Database, Transaction
@@ -21,7 +20,6 @@ _FIND_RUN = Statement(select(*RUN_COLUMNS).where(_OF_RUN))
 _LOCK_RUN = Statement(select(runs.c.run_id).where(_OF_RUN).with_for_update())
 _RUN_EXISTS = Statement(select(runs.c.run_id).where(_OF_RUN))
 _INSERT_RUN = insert_new(runs)
-_COMPLETE_RUN = Statement(update(runs).where(_OF_RUN, runs.c.environment_digest.is_(None)), ("environment_digest",))
 _CLOSE_RUN = Statement(update(runs).where(_OF_RUN), ("closed_status", "ended_at"))
 _INSERT_IR = insert_new(irs)
 _INSERT_ENVIRONMENT = insert_new(environments)
@@ -40,9 +38,7 @@ _IR_EXISTS = Statement(select(irs.c.digest).where(_of_content(irs)))
 _ENVIRONMENT_EXISTS = Statement(select(environments.c.digest).where(_of_content(environments)))
 
 
-def open_run(
-    database: Database, run: RunRecord, ir: Mapping[str, Any], environment: Mapping[str, Any] | None
-) -> RunRecord:
+def open_run(database: Database, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
     """See `LineageStore.open_run`. All tasks of a run come here, so what is there already takes no write lock."""
     key = {"of_run": run.run_id}
     content = {"of_project": run.project, "of_digest": run.ir_digest}
@@ -51,7 +47,7 @@ def open_run(
         return work.row(_FIND_RUN, key) if work.row(_IR_EXISTS, content) else None
 
     def insert(work: Transaction) -> Any:
-        record_run(work, run, _record_environment(work, run.project, environment) if environment else None)
+        record_run(work, run)
         document = {"project": run.project, "digest": run.ir_digest, "document": ir, "created_at": work.now()}
         work.run(_INSERT_IR, document)
         return work.row(_FIND_RUN, key)
@@ -59,14 +55,11 @@ def open_run(
     return RunRecord(*(database.read(look) or database.write(insert)))
 
 
-def record_run(work: Transaction, run: RunRecord, environment_digest: str | None = None) -> None:
+def record_run(work: Transaction, run: RunRecord) -> None:
     """Record a run unless it is known; the first one wins."""
-    key = {"of_run": run.run_id}
-    if not work.row(_RUN_EXISTS, key):
-        work.run(_INSERT_RUN, run_values(run, work.now(), environment_digest))
+    if not work.row(_RUN_EXISTS, {"of_run": run.run_id}):
+        work.run(_INSERT_RUN, run_values(run, work.now()))
         work.run(_INSERT_CODE, {"project": run.project, "digest": run.code_digest, "created_at": work.now()})
-    elif environment_digest:
-        work.run(_COMPLETE_RUN, {**key, "environment_digest": environment_digest})
 
 
 def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetime | None) -> None:
@@ -126,11 +119,3 @@ def _save_once(database: Database, exists: Statement, insert: Statement, values:
     key = {"of_project": values["project"], "of_digest": values["digest"]}
     if not database.read(lambda work: work.row(exists, key)):
         database.write(lambda work: work.run(insert, {**values, "created_at": work.now()}))
-
-
-def _record_environment(work: Transaction, project: str, snapshot: Mapping[str, Any]) -> str:
-    digest = digest_json("environment", dict(snapshot))
-    work.run(
-        _INSERT_ENVIRONMENT, {"project": project, "digest": digest, "snapshot": snapshot, "created_at": work.now()}
-    )
-    return digest

@@ -51,11 +51,9 @@ class SqlLineageStore:
 
     # -- writing, by the shim ------------------------------------------------------------------------------------
 
-    def open_run(
-        self, run: RunRecord, ir: Mapping[str, Any], environment: Mapping[str, Any] | None = None
-    ) -> RunRecord:
+    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
         """Store the run and its IR if they are new; answer with the run as it is stored."""
-        return runs.open_run(self._database, run, ir, environment)
+        return runs.open_run(self._database, run, ir)
 
     def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
         """Store an environment snapshot, once per content."""

@@ -167,7 +167,6 @@ runs = _table(
     _text("run_url"),
     _text("parent_run_id", optional=True),
     Column("engine", Json, nullable=False),
-    _text("environment_digest", optional=True),
     Index("ix_zen_runs_pipeline", "project", "pipeline", "started_at"),
     Index("ix_zen_runs_project", "project", "started_at"),
     Index("ix_zen_runs_started", "started_at"),

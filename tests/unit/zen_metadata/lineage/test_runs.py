@@ -38,7 +38,7 @@ def test_a_run_whose_steps_came_first_still_gets_its_documents(story: Any) -> No
     step_run = story.step_run(run)
     story.complete(run, step_run, story.attempt(step_run))
     assert story.store.get_ir("shop", "sha256:later") is None
-    story.store.open_run(run, {"steps": []}, {"python": "3.11"})
+    story.store.open_run(run, {"steps": []})
     assert story.store.get_ir("shop", "sha256:later") == {"steps": []}
 
 

@@ -147,7 +147,6 @@ def upgrade() -> None:
         sa.Column("run_url", sa.Text(), nullable=False),
         sa.Column("parent_run_id", sa.Text(), nullable=True),
         sa.Column("engine", sa.Text(), nullable=False),
-        sa.Column("environment_digest", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_zen_runs")),
     )
     op.create_index("ix_zen_runs_pipeline", "zen_runs", ["project", "pipeline", "started_at"], unique=False)
