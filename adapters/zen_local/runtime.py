@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from zen_core.adapter.protocol import RunObserver, RunOutcome, RunRequest
@@ -46,6 +47,7 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
         texts=request.texts,
         tick=datetime.now(UTC),
     )
+    _make_state_folder(settings.state_folder)
     workspace = open_workspace(settings, remote=False)
     try:
         _replay_spool(workspace)
@@ -372,6 +374,20 @@ def _refuse_unknown(name: str, plan: LocalPlan) -> None:
         raise UsageError(f"the pipeline has no step {name!r}", hint=f"its steps: {', '.join(plan.steps)}")
 
 
+def _make_state_folder(folder: Path) -> None:
+    """`.zen/`, which keeps itself out of version control. Raises StoreError where it cannot be made."""
+    ignore = folder / ".gitignore"
+    try:
+        folder.mkdir(exist_ok=True)
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"the folder {folder} cannot be written: {error.strerror}",
+            hint="make the project's folder writable, or set ZEN_LINEAGE_URL and ZEN_ARTIFACT_URL and run elsewhere",
+        ) from error
+
+
 def _replay_spool(workspace: Workspace) -> None:
     """What could not be recorded earlier comes first, if the store is back."""
     if not workspace.is_away:
@@ -380,8 +396,10 @@ def _replay_spool(workspace: Workspace) -> None:
 
 def _project(workspace: Workspace) -> None:
     """Hand the run on to MLflow: in the background, unless the settings say otherwise."""
-    from zen_metadata.tracking.sync import start_background_sync, sync
+    from zen_metadata.tracking.sync import find_obstacle, start_background_sync, sync
 
+    if find_obstacle(workspace.settings):
+        return  # `zen sync` says what is in the way
     if workspace.settings.mlflow_sync == "wait":
         sync(workspace.settings)
     elif workspace.settings.mlflow_sync == "background":
