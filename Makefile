@@ -44,7 +44,8 @@ fast-tests: .venvs/core/ready
 	$(CORE)/python -m pytest tests -q -m "not slow" -n auto
 
 all-tests: .venvs/core/ready
-	$(CORE)/python -m pytest tests examples/breast_cancer -q -n auto
+	$(CORE)/python -m pytest tests -q -n auto
+	$(CORE)/python -m pytest examples/breast_cancer -q
 
 wheel-tests: .venvs/core/ready  ## the tests against the built wheel instead of the source tree
 	$(PYTHON) -m tools.environments wheel

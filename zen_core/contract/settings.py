@@ -138,6 +138,7 @@ def load_settings(root: Path | None, *, stack: str = "", environ: Mapping[str, s
         ConfigError: unknown keys, wrong types, an unknown stack, a password in a file: all at once.
     """
     environ = os.environ if environ is None else environ
+    root = root.resolve() if root is not None else None
     document, where = _read_document(root)
     problems = list(_find_problems(document, where))
     stack = stack or environ.get("ZEN_STACK", "") or _text(document.get("stack"))

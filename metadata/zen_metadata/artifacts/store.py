@@ -104,7 +104,7 @@ class ArtifactStore:
 
         Args:
             value: anything that a serializer takes.
-            scratch: an existing folder for temporary files.
+            scratch: a folder for temporary files, made when it is needed.
             where: names step and output in messages.
 
         Raises:
@@ -132,7 +132,7 @@ class ArtifactStore:
         Args:
             record: what is known of the artifact; nothing else is believed.
             into: the annotation of the parameter that takes the value; a stored file becomes a File or a Path by it.
-            scratch: an existing folder for downloads and private copies, which must outlive the value.
+            scratch: a folder for downloads and private copies, made when it is needed; it must outlive the value.
 
         Raises:
             ArtifactMissingError: the bytes are gone, or were deleted on purpose.

@@ -73,6 +73,7 @@ class ChildProcess:
             ShimError: the child died.
         """
         folder = self._request.work.scratch
+        folder.mkdir(exist_ok=True)
         (folder / _REQUEST).write_bytes(pickle.dumps(self._request))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOTSTRAP, str(folder)],  # -P: the working folder is no import root

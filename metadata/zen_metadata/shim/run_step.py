@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -227,7 +226,7 @@ class _Attempt:
         heartbeat = self.workspace.heartbeat
         if heartbeat is not None:
             heartbeat.add(self.attempt.attempt_id, start.lease)
-        scratch = Path(tempfile.mkdtemp(prefix="zen-"))
+        scratch = self.workspace.scratch / self.attempt.attempt_id  # made by the first who needs it: most do not
         partial: list[WorkResult] = []
         if self.call.on_start is not None:
             self.call.on_start(RunningStep(self.number, lambda: self._cancel(start, scratch)))
@@ -253,7 +252,8 @@ class _Attempt:
         finally:
             if heartbeat is not None:
                 heartbeat.remove(self.attempt.attempt_id)
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch.exists():
+                shutil.rmtree(scratch, ignore_errors=True)
         return StepResult("completed", self._refs(records), self.number)
 
     def _work(self, scratch: Path, output: OutputCapture, partial: list[WorkResult]) -> WorkResult:

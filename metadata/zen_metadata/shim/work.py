@@ -37,7 +37,7 @@ class Work:
     attempt_number: int
     map_index: int | None
     scratch: Path
-    """A folder that exists and is this attempt's own."""
+    """This attempt's own folder, made by the first who needs it."""
 
 
 @dataclass(frozen=True)

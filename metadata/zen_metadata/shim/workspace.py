@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -62,6 +64,7 @@ class Workspace:
         self._runs: dict[str, RunRecord] = {}
         self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
         self._file_digests: dict[tuple[str, str], str] = {}
+        self._scratch: Path | None = None
 
     # -- the lineage store, or the spool in its place --------------------------------------------------------------
 
@@ -199,6 +202,14 @@ class Workspace:
             while len(self._artifacts) > _REMEMBERED_ARTIFACTS:
                 self._artifacts.popitem(last=False)
 
+    @property
+    def scratch(self) -> Path:
+        """A folder of this process's own, which only this user can read; removed when the workspace is closed."""
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = Path(tempfile.mkdtemp(prefix="zen-"))
+            return self._scratch
+
     # -- files -----------------------------------------------------------------------------------------------------
 
     def find_source(self, reference: str) -> tuple[SourceFile, str]:
@@ -232,7 +243,9 @@ class Workspace:
         return self.settings.data_root
 
     def close(self) -> None:
-        """Close the stores."""
+        """Close the stores, and leave no temporary file behind."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
         if self._heartbeat is not None:
             self._heartbeat.stop()
         close = getattr(self._lineage, "close", None)
