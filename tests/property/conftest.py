@@ -4,8 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("small", max_examples=25, deadline=None, derandomize=True, database=None)
-settings.register_profile(
-    "large", max_examples=2000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# How long making examples takes says something about the machine, and nothing about the code.
+ANY_MACHINE = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("small", max_examples=25, derandomize=True, **ANY_MACHINE)
+settings.register_profile("large", max_examples=2000, **ANY_MACHINE)
 settings.load_profile(os.environ.get("ZEN_HYPOTHESIS", "small"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -107,6 +108,8 @@ class Database:
         self._is_prepared = False
         self._left_behind: list[Any] = []
         self._start_process()
+        # A store that nobody closed (a `Run` in a notebook) closes its connections when it is forgotten.
+        weakref.finalize(self, _close_forgotten, engine, os.getpid()).atexit = False
 
     def read(self, action: Callable[[Transaction], T]) -> T:
         """Run `action` in a transaction that writes nothing."""
@@ -227,3 +230,8 @@ class Database:
             why=why,
             hint="check that the database runs and can be reached from here, then: zen store check",
         )
+
+
+def _close_forgotten(engine: Engine, pid: int) -> None:
+    if os.getpid() == pid:  # after a fork the connections are still the parent's
+        engine.dispose()
