@@ -1,7 +1,8 @@
 """The embedded engine: runs ready steps in parallel threads, each through the shim, and stops cleanly on Ctrl-C.
 
-One thread decides (the caller's); workers only run steps and report. Workers are daemon threads, because the user's
-code in a thread cannot be interrupted: after Ctrl-C its attempt is recorded as cancelled and the process may end.
+The caller's thread waits, so that it hears Ctrl-C; workers run steps and decide, one at a time, what comes next. They
+are daemon threads, because the user's code in a thread cannot be interrupted: after Ctrl-C its attempt is recorded as
+cancelled and the process may end.
 """
 
 from __future__ import annotations
@@ -121,21 +122,19 @@ class _Engine:
     def _run(self, waiting: dict[str, int], observer: _Told) -> BaseException | None:
         """Start what is ready and fits, until nothing is left. Answers with the first failure."""
         capacity = self._whole_capacity()
-        pool = _Pool(lambda name: self._attempt_all(name, observer))
         ready = [name for name, missing in waiting.items() if missing == 0]
-        first_error: BaseException | None = None
-        try:
-            while True:
-                for name in self._take_ready(ready, capacity):
-                    pool.start(name)
-                if pool.going == 0:
-                    return first_error
-                done = pool.wait()
-                capacity.take(self.plan.steps[done.step], sign=-1)
-                first_error = first_error or done.error
-                ready.extend(self._settle(done, waiting, observer))
-        finally:
-            pool.dismiss()
+        errors: list[BaseException] = []
+
+        def settle(done: _Finished) -> list[str]:
+            capacity.take(self.plan.steps[done.step], sign=-1)
+            if done.error is not None:
+                errors.append(done.error)
+            ready.extend(self._settle(done, waiting, observer))
+            return [] if self.stopping.is_set() else self._take_ready(ready, capacity)
+
+        workers = _Workers(lambda name: self._attempt_all(name, observer), settle)
+        workers.run(self._take_ready(ready, capacity))
+        return errors[0] if errors else None
 
     def _take_ready(self, ready: list[str], capacity: _Capacity) -> list[str]:
         """Take the steps that fit out of `ready`, the longest waiting first; a large one does not hold up others."""
@@ -301,35 +300,73 @@ class _Engine:
         return status
 
 
-class _Pool:
-    """Worker threads, as many as steps have run at once so far."""
+class _Workers:
+    """Threads that run steps, as many as have run at once so far.
 
-    def __init__(self, work: Callable[[str], _Finished]) -> None:
-        self.going = 0
+    A thread that has finished a step goes on with the next one itself: handing every step of a chain from thread to
+    thread would cost as much as looking it up in the cache.
+
+    Args:
+        work: runs a step.
+        settle: takes a report in and answers with the steps to start now; called by one thread at a time.
+    """
+
+    def __init__(self, work: Callable[[str], _Finished], settle: Callable[[_Finished], list[str]]) -> None:
         self._work = work
-        self._size = 0
+        self._settle = settle
         self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reports: queue.SimpleQueue[_Finished] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._size = 0
+        self._going = 0
+        self._failure: BaseException | None = None
 
-    def start(self, name: str) -> None:
-        self.going += 1
-        if self._size < self.going:
-            self._size += 1
-            threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
-        self._tasks.put(name)
+    def run(self, names: list[str]) -> None:
+        """Run these steps and all that `settle` adds, to the end."""
+        try:
+            with self._lock:
+                self._start(names)
+            if names:
+                self._over.wait()
+        finally:
+            for _ in range(self._size):
+                self._tasks.put(None)
+        if self._failure is not None:
+            raise self._failure
 
-    def wait(self) -> _Finished:
-        done = self._reports.get()
-        self.going -= 1
-        return done
-
-    def dismiss(self) -> None:
-        for _ in range(self._size):
-            self._tasks.put(None)
+    def _start(self, names: list[str]) -> None:
+        for name in names:
+            self._going += 1
+            self._tasks.put(name)
+            if self._size < self._going:
+                self._size += 1
+                threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
 
     def _serve(self) -> None:
-        while (name := self._tasks.get()) is not None:
-            self._reports.put(self._work(name))
+        name = self._tasks.get()
+        while name is not None:
+            done = self._work(name)
+            try:
+                name = self._follow(done)
+            except BaseException as failure:  # an observer's, say: nobody may wait for this thread for ever
+                self._failure = failure
+                self._over.set()
+                return
+            if name is None:
+                name = self._tasks.get()
+
+    def _follow(self, done: _Finished) -> str | None:
+        """Take a report in, and answer with the step that this thread goes on with."""
+        with self._lock:
+            following = self._settle(done)
+            self._going -= 1
+            self._start(following[1:])
+            if following:
+                self._going += 1
+                return following[0]
+            if self._going == 0:
+                self._over.set()
+            return None
 
 
 class _Told:

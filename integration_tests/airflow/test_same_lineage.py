@@ -34,6 +34,8 @@ def test_the_example_gives_the_same_under_airflow_and_shares_its_cache(
     assert state == "success"
     under_airflow = zen_run_of(example, run_id)
     assert under_airflow["status"] == "completed"
+    assert under_airflow["run_url"].startswith(f"{airflow3.url}/dags/{dag_id}/runs/")
+    assert all(step["log_url"].startswith(under_airflow["run_url"]) for step in under_airflow["steps"])
     assert output_digests(under_airflow) == output_digests(local)
     assert cache_keys(under_airflow) == cache_keys(local)
     assert canonical_lineage(under_airflow) == canonical_lineage(local)

@@ -147,6 +147,10 @@ class Airflow3:
         """Let the DAG run. New DAGs are not paused here."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Let the DAG start no further runs."""
+        self._call("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": True})
+
     # Runs
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zen_core.contract.canonical import digest_json
 
@@ -44,10 +45,15 @@ def compute_cache_key(
     """
     parts = {"code": code}
     parts.update((f"input:{name}", digest) for name, digest in inputs.items())
-    parts.update((f"output:{name}", digest_json("output", text)) for name, text in outputs.items())
+    parts.update((f"output:{name}", _digest_of_output(text)) for name, text in outputs.items())
     parts.update((f"package:{name}", version) for name, version in packages.items())
     parts.update((f"file:{name}", digest) for name, digest in files.items())
     parts.update((f"env:{name}", digest_json("env", value)) for name, value in environment.items())
     if salt:
         parts["salt"] = digest_json("salt", salt)
     return CacheKey(digest_json("cache-key", parts), dict(sorted(parts.items())))
+
+
+@lru_cache(maxsize=1024)  # a pipeline declares few types, and computes a key for each of its many step runs
+def _digest_of_output(text: str) -> str:
+    return digest_json("output", text)

@@ -12,8 +12,7 @@ _PROC = Path("/proc")
 
 def worker_name() -> str:
     """This process, as `HOST/BOOT/PROCESS-SPACE PID START`; only the host and the pid where there is no /proc."""
-    pid = os.getpid()
-    return f"{_machine()} {pid} {_start_of(pid)}"
+    return _name_of(os.getpid())
 
 
 def is_gone(worker: str) -> bool:
@@ -23,6 +22,11 @@ def is_gone(worker: str) -> bool:
     if machine != _machine() or not pid.isdigit() or not start:
         return False
     return _start_of(int(pid)) != start
+
+
+@cache  # by process, since a fork inherits what is cached here
+def _name_of(pid: int) -> str:
+    return f"{_machine()} {pid} {_start_of(pid)}"
 
 
 @cache
