@@ -88,9 +88,9 @@ def _prepare(dag_file: str) -> tuple[PipelineManifest, Settings, Path | None]:
 def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping[str, Any]) -> RunRecord:
     dag_run, task_instance = context["dag_run"], context["ti"]
     scheduled = "scheduled" in str(getattr(dag_run.run_type, "value", dag_run.run_type))
-    tick: datetime = (context.get("logical_date") if scheduled else None) or (
-        getattr(dag_run, "run_after", None) or dag_run.start_date
-    )
+    given = (context.get("logical_date") if scheduled else None) or getattr(dag_run, "run_after", None)
+    # Airflow's times are pendulum's, whose arithmetic does not go with the standard library's.
+    tick = datetime.fromisoformat((given or dag_run.start_date).isoformat())
     log_url = str(getattr(task_instance, "log_url", "") or "")
     params = context["params"]
     return new_run(

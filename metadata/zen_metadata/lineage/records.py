@@ -260,6 +260,8 @@ class OutboxRecord:
 class StepRunState:
     """A step run as it stands, for the read side: its latest attempt with everything that hangs on it.
 
+    `metrics` and `params` are what was logged while the result was made: where it was reused, by the attempt that
+    made it.
     `attempts` counts the attempts; `status` is the latest attempt's (a running one without a heartbeat for three
     periods reads `lost`).
     """

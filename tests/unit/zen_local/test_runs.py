@@ -481,3 +481,22 @@ def test_lineage_runs_from_a_raw_file_to_the_answer(bench: Any) -> None:
         artifacts = [node["label"] for node in graph["nodes"] if node["kind"] == "artifact"]
         assert any("raw/a.txt" in label for label in artifacts)
         assert any("answer" in label for label in artifacts)
+
+
+def test_a_reused_result_keeps_what_was_logged_while_it_was_made(bench: Any) -> None:
+    bench.write("""
+    @step
+    def measure(number: int) -> int:
+        log_metric("half", number / 2)
+        log_params({"kind": "even"})
+        return number
+
+    @pipeline
+    def measuring(number: int = 4):
+        measure(number)
+    """)
+    first = bench.run("measuring")["steps"]["measure"]
+    again = bench.run("measuring")["steps"]["measure"]
+    assert (first["status"], again["status"]) == ("completed", "cached")
+    assert again["metrics"] == first["metrics"] == {"half": 2.0}
+    assert again["params"] == first["params"] == {"kind": "even"}

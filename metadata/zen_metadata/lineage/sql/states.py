@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from zen_metadata.lineage.records import (
     ArtifactRecord,
@@ -81,6 +81,17 @@ def _find_hanging(table: Any, columns: Sequence[Any], condition: Any, *order: An
     )
 
 
+def _find_logged(table: Any, columns: Sequence[Any], condition: Any, order: Any) -> Statement:
+    """What was logged while the result was made: by the attempt itself, or by the one whose result it reuses."""
+    made_by = func.coalesce(attempts.c.reused_attempt_id, attempts.c.attempt_id)
+    return Statement(
+        select(attempts.c.attempt_id.label("of_attempt"), *columns)
+        .select_from(_ATTEMPTS.join(table, table.c.attempt_id == made_by))
+        .where(condition)
+        .order_by(order)
+    )
+
+
 def _find_outputs(condition: Any) -> Statement:
     return Statement(
         select(attempt_outputs.c.attempt_id.label("of_attempt"), attempt_outputs.c.output, *ARTIFACT_COLUMNS)
@@ -103,8 +114,8 @@ class _Questions:
             attempt_inputs, list(attempt_inputs.c), condition, attempt_inputs.c.port, attempt_inputs.c.path
         )
         self.outputs = _find_outputs(condition)
-        self.metrics = _find_hanging(metrics, list(metrics.c), condition, metrics.c.position)
-        self.params = _find_hanging(params, [params.c.name, params.c.value], condition, params.c.name)
+        self.metrics = _find_logged(metrics, list(metrics.c), condition, metrics.c.position)
+        self.params = _find_logged(params, [params.c.name, params.c.value], condition, params.c.name)
 
 
 _ABOUT_RUN = _Questions(_OF_RUN)

@@ -45,6 +45,8 @@ class UtcTimestamp(TypeDecorator):  # type: ignore[misc]
             return None
         if value.utcoffset() is None:
             raise ValueError(f"{value.isoformat()} has no time zone; the lineage store takes aware datetimes only")
+        if type(value) is not datetime:  # a subclass, such as pendulum's, whose arithmetic is its own
+            value = datetime.fromisoformat(value.isoformat())
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:

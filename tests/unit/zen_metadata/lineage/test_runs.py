@@ -232,3 +232,15 @@ def test_the_statuses_of_many_runs_come_at_once(story: Any) -> None:
         runs[1].run_id: {"fit": "completed"},
         runs[2].run_id: {},
     }
+
+
+def test_datetimes_of_another_library_are_stored_as_they_are(story: Any) -> None:
+    class Moment(datetime):
+        """A subclass whose arithmetic gives something that the standard library cannot divide."""
+
+        def __sub__(self, other: Any) -> Any:
+            return object()
+
+    moment = Moment(2026, 5, 1, 12, 0, 0, 5, tzinfo=UTC)
+    (run,) = story.store.find_run(story.run(scheduled_at=moment).run_id)
+    assert run.scheduled_at == datetime(2026, 5, 1, 12, 0, 0, 5, tzinfo=UTC)
