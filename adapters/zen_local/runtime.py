@@ -7,12 +7,11 @@ cancelled and the process may end.
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,11 +20,12 @@ from typing import Any
 
 from zen_core.adapter.protocol import RunObserver, RunOutcome, RunRequest
 from zen_core.errors import NotFoundError, StoreError, UsageError
-from zen_local.lowering import LocalPlan, LocalStep, lower_pipeline, this_machine
+from zen_local.lowering import LocalPlan, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
+from zen_local.workers import Capacity, Finished, Workers
 from zen_metadata.lineage.records import RunRecord, StepRunState
 from zen_metadata.shim.capture import release_streams
-from zen_metadata.shim.run_step import RunningStep, StepCall, StepResult, reuse_step, run_step
+from zen_metadata.shim.run_step import RunningStep, StepCall, reuse_step, run_step
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.spool import replay
 from zen_metadata.shim.workspace import Workspace, open_workspace
@@ -56,35 +56,6 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
     finally:
         workspace.close()
         _project(workspace)
-
-
-@dataclass
-class _Capacity:
-    """What of the machine is free at the moment; `places` is how many more steps may run at once."""
-
-    cpu: float
-    memory_bytes: int
-    gpu: int
-    places: int
-
-    def takes(self, step: LocalStep) -> bool:
-        return self.cpu >= step.cpu and self.memory_bytes >= step.memory_bytes and self.gpu >= step.gpu
-
-    def take(self, step: LocalStep, sign: int = 1) -> None:
-        self.places -= sign
-        self.cpu -= sign * step.cpu
-        self.memory_bytes -= sign * step.memory_bytes
-        self.gpu -= sign * step.gpu
-
-
-@dataclass
-class _Finished:
-    """What a worker reports."""
-
-    step: str
-    result: StepResult | None
-    error: BaseException | None
-    seconds: float
 
 
 @dataclass
@@ -125,18 +96,18 @@ class _Engine:
         ready = [name for name, missing in waiting.items() if missing == 0]
         errors: list[BaseException] = []
 
-        def settle(done: _Finished) -> list[str]:
-            capacity.take(self.plan.steps[done.step], sign=-1)
+        def settle(done: Finished) -> list[str]:
+            capacity.give_back(self.plan.steps[done.step])
             if done.error is not None:
                 errors.append(done.error)
             ready.extend(self._settle(done, waiting, observer))
             return [] if self.stopping.is_set() else self._take_ready(ready, capacity)
 
-        workers = _Workers(lambda name: self._attempt_all(name, observer), settle)
+        workers = Workers(lambda name: self._attempt_all(name, observer), settle)
         workers.run(self._take_ready(ready, capacity))
         return errors[0] if errors else None
 
-    def _take_ready(self, ready: list[str], capacity: _Capacity) -> list[str]:
+    def _take_ready(self, ready: list[str], capacity: Capacity) -> list[str]:
         """Take the steps that fit out of `ready`, the longest waiting first; a large one does not hold up others."""
         taken: list[str] = []
         for name in ready:
@@ -159,7 +130,7 @@ class _Engine:
             ready.extend(self._settle(done, waiting, observer))
         return first_error
 
-    def _settle(self, done: _Finished, waiting: dict[str, int], observer: _Told) -> list[str]:
+    def _settle(self, done: Finished, waiting: dict[str, int], observer: _Told) -> list[str]:
         """Take a report in; answer with the steps that are ready now."""
         status = done.result.status if done.result is not None else "failed"
         self.statuses[done.step] = status
@@ -181,15 +152,15 @@ class _Engine:
                 blocked.extend(self.plan.downstream[name])
         return []
 
-    def _whole_capacity(self) -> _Capacity:
+    def _whole_capacity(self) -> Capacity:
         machine = this_machine()
         options = self.request.options
         places = options.max_workers if isinstance(options, LocalOptions) else None
-        return _Capacity(machine.cpu, machine.memory_bytes, machine.gpu, places or max(2, int(machine.cpu)))
+        return Capacity(machine.cpu, machine.memory_bytes, machine.gpu, places or max(2, int(machine.cpu)))
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
-    def _attempt_all(self, name: str, observer: _Told) -> _Finished:
+    def _attempt_all(self, name: str, observer: _Told) -> Finished:
         """All attempts at one step."""
         step = self.plan.steps[name]
         started = time.monotonic()
@@ -197,19 +168,19 @@ class _Engine:
         while True:
             try:
                 result = run_step(self._call(name, attempt, observer), self.workspace)
-                return _Finished(name, result, None, time.monotonic() - started)
+                return Finished(name, result, None, time.monotonic() - started)
             except KeyboardInterrupt:
                 if self.request.debug:
                     raise
-                return _Finished(name, None, KeyboardInterrupt(), time.monotonic() - started)
+                return Finished(name, None, KeyboardInterrupt(), time.monotonic() - started)
             except BaseException as error:
                 if attempt > step.further_attempts or self.stopping.is_set():
-                    return _Finished(name, None, error, time.monotonic() - started)
+                    return Finished(name, None, error, time.monotonic() - started)
                 attempt += 1
                 delay = step.delay_before(attempt)
                 observer.step_retrying(name, attempt, delay, error)
                 if self.stopping.wait(delay):
-                    return _Finished(name, None, error, time.monotonic() - started)
+                    return Finished(name, None, error, time.monotonic() - started)
             finally:
                 self.running.pop(name, None)
 
@@ -298,75 +269,6 @@ class _Engine:
             if self.workspace.settings.on_store_error == "fail":
                 raise
         return status
-
-
-class _Workers:
-    """Threads that run steps, as many as have run at once so far.
-
-    A thread that has finished a step goes on with the next one itself: handing every step of a chain from thread to
-    thread would cost as much as looking it up in the cache.
-
-    Args:
-        work: runs a step.
-        settle: takes a report in and answers with the steps to start now; called by one thread at a time.
-    """
-
-    def __init__(self, work: Callable[[str], _Finished], settle: Callable[[_Finished], list[str]]) -> None:
-        self._work = work
-        self._settle = settle
-        self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._size = 0
-        self._going = 0
-        self._failure: BaseException | None = None
-
-    def run(self, names: list[str]) -> None:
-        """Run these steps and all that `settle` adds, to the end."""
-        try:
-            with self._lock:
-                self._start(names)
-            if names:
-                self._over.wait()
-        finally:
-            for _ in range(self._size):
-                self._tasks.put(None)
-        if self._failure is not None:
-            raise self._failure
-
-    def _start(self, names: list[str]) -> None:
-        for name in names:
-            self._going += 1
-            self._tasks.put(name)
-            if self._size < self._going:
-                self._size += 1
-                threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
-
-    def _serve(self) -> None:
-        name = self._tasks.get()
-        while name is not None:
-            done = self._work(name)
-            try:
-                name = self._follow(done)
-            except BaseException as failure:  # an observer's, say: nobody may wait for this thread for ever
-                self._failure = failure
-                self._over.set()
-                return
-            if name is None:
-                name = self._tasks.get()
-
-    def _follow(self, done: _Finished) -> str | None:
-        """Take a report in, and answer with the step that this thread goes on with."""
-        with self._lock:
-            following = self._settle(done)
-            self._going -= 1
-            self._start(following[1:])
-            if following:
-                self._going += 1
-                return following[0]
-            if self._going == 0:
-                self._over.set()
-            return None
 
 
 class _Told:

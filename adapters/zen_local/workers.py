@@ -1,0 +1,118 @@
+"""The threads that run steps, and what of the machine they may take."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zen_local.lowering import LocalStep
+from zen_metadata.shim.run_step import StepResult
+
+
+@dataclass
+class Capacity:
+    """What of the machine is free at the moment; `places` is how many more steps may run at once."""
+
+    cpu: float
+    memory_bytes: int
+    gpu: int
+    places: int
+
+    def takes(self, step: LocalStep) -> bool:
+        """Whether the step fits beside what runs now."""
+        return self.cpu >= step.cpu and self.memory_bytes >= step.memory_bytes and self.gpu >= step.gpu
+
+    def take(self, step: LocalStep) -> None:
+        """The step begins."""
+        self._add(step, -1)
+
+    def give_back(self, step: LocalStep) -> None:
+        """The step has ended."""
+        self._add(step, 1)
+
+    def _add(self, step: LocalStep, sign: int) -> None:
+        self.places += sign
+        self.cpu += sign * step.cpu
+        self.memory_bytes += sign * step.memory_bytes
+        self.gpu += sign * step.gpu
+
+
+@dataclass
+class Finished:
+    """What a worker reports."""
+
+    step: str
+    result: StepResult | None
+    error: BaseException | None
+    seconds: float
+
+
+class Workers:
+    """Threads that run steps, as many as have run at once so far.
+
+    A thread that has finished a step goes on with the next one itself: handing every step of a chain from thread to
+    thread would cost as much as looking it up in the cache.
+
+    Args:
+        work: runs a step.
+        settle: takes a report in and answers with the steps to start now; called by one thread at a time.
+    """
+
+    def __init__(self, work: Callable[[str], Finished], settle: Callable[[Finished], list[str]]) -> None:
+        self._work = work
+        self._settle = settle
+        self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._size = 0
+        self._going = 0
+        self._failure: BaseException | None = None
+
+    def run(self, names: list[str]) -> None:
+        """Run these steps and all that `settle` adds, to the end."""
+        try:
+            with self._lock:
+                self._start(names)
+            if names:
+                self._over.wait()
+        finally:
+            for _ in range(self._size):
+                self._tasks.put(None)
+        if self._failure is not None:
+            raise self._failure
+
+    def _start(self, names: list[str]) -> None:
+        for name in names:
+            self._going += 1
+            self._tasks.put(name)
+            if self._size < self._going:
+                self._size += 1
+                threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
+
+    def _serve(self) -> None:
+        name = self._tasks.get()
+        while name is not None:
+            done = self._work(name)
+            try:
+                name = self._follow(done)
+            except BaseException as failure:  # an observer's, say: nobody may wait for this thread for ever
+                self._failure = failure
+                self._over.set()
+                return
+            if name is None:
+                name = self._tasks.get()
+
+    def _follow(self, done: Finished) -> str | None:
+        """Take a report in, and answer with the step that this thread goes on with."""
+        with self._lock:
+            following = self._settle(done)
+            self._going -= 1
+            self._start(following[1:])
+            if following:
+                self._going += 1
+                return following[0]
+            if self._going == 0:
+                self._over.set()
+            return None
