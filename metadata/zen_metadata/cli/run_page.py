@@ -55,11 +55,19 @@ def print_run(run: Run) -> None:
 
 def show_value(value: Any) -> str:
     """A value in JSON form, on one line, for people."""
-    if isinstance(value, dict) and TAG in value and isinstance(value["value"], str):
-        return str(value["value"])
+    value = _untagged(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _untagged(value: Any) -> Any:
+    """The value without the marks that say of what kind it is."""
+    if isinstance(value, list):
+        return [_untagged(item) for item in value]
+    if isinstance(value, dict):
+        return _untagged(value["value"]) if TAG in value else {key: _untagged(item) for key, item in value.items()}
+    return value
 
 
 def _print_steps(run: Run) -> None:

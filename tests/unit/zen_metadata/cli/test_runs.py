@@ -140,6 +140,12 @@ def test_a_store_that_cannot_be_reached_is_exit_code_4(project, monkeypatch):
 
 def test_values_are_shown_on_one_short_line():
     assert show_value({"$zen": "file", "value": "data/churn.csv"}) == "data/churn.csv"
+    model = {
+        "$zen": "model",
+        "class": "m:Config",
+        "value": {"depth": 5, "days": [{"$zen": "date", "value": "2026-01-02"}]},
+    }
+    assert show_value(model) == '{"depth": 5, "days": ["2026-01-02"]}'
     assert show_value("two\nlines") == "two lines"
     assert show_value([1, "a"]) == '[1, "a"]'
     assert len(show_value("x" * 500)) == 60
