@@ -22,6 +22,8 @@ CONSTRAINTS = ROOT / "constraints"
 ENVIRONMENTS = {
     "core": ("data", "dev", "mlflow", "postgresql"),
     "airflow3": ("airflow", "data", "mlflow", "postgresql"),
+    "airflow211": ("airflow", "data", "mlflow", "postgresql"),
+    "prefect": ("data", "mlflow", "postgresql", "prefect"),
 }
 # A cache key holds the versions of the packages that a step imports: where these differ between two
 # environments, a step that ran in one is run again in the other.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zen_airflow.lowering import END_TASK
-from zen_airflow.parameters import lower_parameter
+from zen_core.adapter.form import form_field
 from zen_core.adapter.protocol import EmittedFile
 from zen_core.ir.specs import PipelineSpec
 from zen_core.testing.conformance.protocol import EmittedPipeline, EmittedStep
@@ -27,7 +27,7 @@ class Conformance:
     def expected_default(self, spec: PipelineSpec, name: str) -> Any:
         """The default as the form shows it."""
         (parameter,) = (parameter for parameter in spec.parameters if parameter.name == name)
-        return lower_parameter(parameter).default
+        return form_field(parameter).default
 
     def load(self, folder: Path) -> dict[str, EmittedPipeline]:
         """All DAGs of a folder by id, as Airflow's own loader reads them. Raises ValueError for import errors."""

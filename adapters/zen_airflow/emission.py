@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Mapping
 from pathlib import Path
 
 from zen_airflow.lowering import END_TASK, AirflowDag, AirflowSchedule, AirflowTask
-from zen_airflow.parameters import NO_DEFAULT, AirflowParam
 from zen_core.adapter.features import Feature
+from zen_core.adapter.form import NO_DEFAULT, FormField
 from zen_core.codegen.bundle import EMITTED_BY
 from zen_core.codegen.layout import Bracket, Expression, call, literal, mapping, sequence, statement
 from zen_core.codegen.literals import SourceText, join_source, py_identifier, py_literal
+from zen_core.codegen.tasks import header_lines, run_step_call
 from zen_core.codegen.templates import render_template
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -24,7 +24,12 @@ def emit_dag(dag: AirflowDag, *, zen_version: str, ir_digest: str, waived: tuple
     return render_template(
         _TEMPLATES,
         "dag.py.j2",
-        header=_header(dag, zen_version, ir_digest, waived),
+        header=header_lines(
+            f"An Airflow DAG, {EMITTED_BY} {zen_version}. Do not edit: change the pipeline and compile it again.",
+            pipeline=dag.dag_id,
+            ir_digest=ir_digest,
+            waived=(feature.value for feature in waived),
+        ),
         uses_timedelta=any(task.retry or task.execution_timeout_seconds for task in dag.tasks),
         uses_doubling=any(task.retry and task.retry.doubling for task in dag.tasks),
         uses_pods=any(task.pod for task in dag.tasks),
@@ -42,19 +47,6 @@ def emit_dag(dag: AirflowDag, *, zen_version: str, ir_digest: str, waived: tuple
         orderings=[_ordering(upstream, refs[name], refs) for upstream, name in dag.orderings],
         closing=_ordering(dag.leaves, SourceText(f"{py_identifier(END_TASK)}().as_teardown()"), refs),
     )
-
-
-def _header(dag: AirflowDag, zen_version: str, ir_digest: str, waived: tuple[Feature, ...]) -> tuple[SourceText, ...]:
-    lines = [
-        f"An Airflow DAG, {EMITTED_BY} {zen_version}. Do not edit: change the pipeline and compile it again.",
-        "",
-        f"Pipeline: {dag.dag_id}",
-        f"IR: {ir_digest}",
-    ]
-    if waived:
-        lines.append(f"Waived: {', '.join(feature.value for feature in waived)}")
-    # Nothing in these lines comes from a user but names that the IR restricts to [a-z0-9_].
-    return tuple(SourceText(line) for line in lines)
 
 
 def _sdk_names(dag: AirflowDag) -> SourceText:
@@ -91,7 +83,7 @@ def _timetable(schedule: AirflowSchedule | None) -> Expression:
     return call(SourceText("CronTriggerTimetable"), [py_literal(schedule.cron)], keywords)
 
 
-def _param(param: AirflowParam) -> Expression:
+def _param(param: FormField) -> Expression:
     default = () if param.default is NO_DEFAULT else (literal(param.default),)
     return call(SourceText("Param"), default, {name: literal(value) for name, value in param.schema.items()})
 
@@ -109,19 +101,9 @@ def _definition(task: AirflowTask, refs: Mapping[str, SourceText]) -> SourceText
     lines = (
         statement(decorator, depth=1, before="@"),
         statement(head, depth=1, before="def "),
-        statement(_run_step(task, refs), depth=2, before="return "),
+        statement(run_step_call(task.step, task.upstream, refs), depth=2, before="return "),
     )
     return join_source("\n", lines)
-
-
-def _run_step(task: AirflowTask, refs: Mapping[str, SourceText]) -> Expression:
-    """`run_step("split", load=load_refs)`; a step whose name is a keyword of Python is handed over as text."""
-    plain = {name: refs[name] for name in task.upstream if not keyword.iskeyword(name)}
-    others = {name: refs[name] for name in task.upstream if keyword.iskeyword(name)}
-    found = call(SourceText("run_step"), [py_literal(task.step)], plain)
-    if not others:
-        return found
-    return Bracket(found.opening, (*found.items, (SourceText("**"), mapping(others))), found.closing)
 
 
 def _task_arguments(task: AirflowTask) -> dict[str, Expression]:

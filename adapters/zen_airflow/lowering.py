@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from zen_airflow.options import AirflowOptions, AirflowStepOptions
-from zen_airflow.parameters import AirflowParam, lower_parameter
 from zen_core.adapter.features import Feature
-from zen_core.codegen.names import free_identifier, refuse_name, target_identifiers
+from zen_core.adapter.form import FormField, form_field
+from zen_core.adapter.options import step_options
+from zen_core.codegen.names import refuse_name, target_identifiers
+from zen_core.codegen.tasks import refs_variables
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import ConfigError, UnsupportedFeatureError
+from zen_core.errors import UnsupportedFeatureError
 from zen_core.ir.graph import downstream_edges, read_steps
 from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
 
@@ -95,7 +96,7 @@ class AirflowDag:
     schedule: AirflowSchedule | None
     start: date
     timezone: str
-    params: tuple[AirflowParam, ...]
+    params: tuple[FormField, ...]
     tags: tuple[str, ...]
     default_args: dict[str, str | int]
     tasks: tuple[AirflowTask, ...]
@@ -111,11 +112,13 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         NameCollisionError: a step has the closing task's name, or two steps become one identifier.
         UnsupportedFeatureError: a value beyond what Airflow takes; all of them.
     """
-    option_by_step = _step_options(pipeline, options)
+    option_by_step = step_options(
+        options.steps, [step.name for step in pipeline.steps], adapter="airflow", pipeline=pipeline.name
+    )
     if problems := [*_find_beyond_limits(pipeline, options, waived)]:
         raise UnsupportedFeatureError(diagnostics=problems)
     identifiers = _identifiers(pipeline)
-    variables = _variables(identifiers)
+    variables = refs_variables(identifiers, reserved=RESERVED)
     reads = {step.name: read_steps(step) for step in pipeline.steps}
     orderings = tuple(
         (waits, step.name)
@@ -126,11 +129,11 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
     return AirflowDag(
         dag_id=pipeline.name,
         identifier=target_identifiers([pipeline.name], reserved=RESERVED)[pipeline.name],
-        description=_first_line(pipeline.description),
+        description=pipeline.summary,
         schedule=_lower_schedule(pipeline.schedule),
         start=_start(pipeline.schedule),
         timezone=pipeline.schedule.timezone if pipeline.schedule else "UTC",
-        params=tuple(lower_parameter(parameter) for parameter in pipeline.parameters),
+        params=tuple(form_field(parameter) for parameter in pipeline.parameters),
         tags=pipeline.tags,
         default_args=_default_args(options),
         tasks=tuple(
@@ -156,20 +159,6 @@ def _identifiers(pipeline: PipelineSpec) -> dict[str, str]:
         if step.name == END_TASK:
             raise refuse_name(END_TASK, purpose="the task that closes the run has this name", where=step.source or "")
     return target_identifiers((step.name for step in pipeline.steps), reserved=RESERVED)
-
-
-def _variables(identifiers: dict[str, str]) -> dict[str, str]:
-    taken = {*identifiers.values(), *RESERVED}
-    found = {}
-    for name, identifier in identifiers.items():
-        found[name] = free_identifier(f"{identifier.rstrip('_') or identifier}_refs", taken)
-        taken.add(found[name])
-    return found
-
-
-def _first_line(description: str | None) -> str:
-    lines = (description or "").strip().splitlines()
-    return lines[0].strip() if lines else ""
 
 
 def _default_args(options: AirflowOptions) -> dict[str, str | int]:
@@ -235,22 +224,6 @@ def _memory_quantity(size: int) -> str:
 
 
 # -- what a value may be ----------------------------------------------------------------------------------------
-
-
-def _step_options(pipeline: PipelineSpec, options: AirflowOptions) -> dict[str, AirflowStepOptions]:
-    found = options.steps.get(pipeline.name, {})
-    names = [step.name for step in pipeline.steps]
-    problems = []
-    for name in found:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"its steps: {', '.join(names[:10])}"
-            where = f"[adapters.airflow.steps.{pipeline.name}] {name}"
-            message = f"the pipeline {pipeline.name!r} has no step {name!r}"
-            problems.append(Diagnostic("ZEN-U201", message, where, hint=hint))
-    if problems:
-        raise ConfigError(diagnostics=problems)
-    return dict(found)
 
 
 def _find_beyond_limits(

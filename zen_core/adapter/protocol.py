@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from zen_core.adapter.features import Feature, SupportTable
 from zen_core.adapter.options import AdapterOptions
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings
+from zen_core.diagnostics import Diagnostic
 from zen_core.ir.specs import PipelineSpec
 
 ADAPTER_API_VERSION = 1
@@ -59,6 +60,70 @@ class EmittingAdapter(Adapter, Protocol):
 
     def sidecar_folder(self, pipeline: PipelineSpec) -> str:
         """The folder beside the emitted code, relative to the output, that holds manifest and code bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequest:
+    """What an adapter gets to hand a compiled pipeline over to its orchestrator.
+
+    Attributes:
+        files: all that was compiled: the orchestrator's own files, the manifest and the code bundle.
+    """
+
+    pipeline: PipelineSpec
+    files: tuple[EmittedFile, ...]
+    settings: Settings
+    options: AdapterOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What was handed over.
+
+    Attributes:
+        name: what the orchestrator calls it: a DAG's id, `FLOW/DEPLOYMENT`.
+        place: where it went: a folder, the address of an API (without user and password).
+        changed: paths of the files that were written or replaced.
+        start: the orchestrator's own command that starts a run.
+        warnings: what works, and should be known.
+    """
+
+    name: str
+    place: str
+    changed: tuple[str, ...]
+    start: str
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What `zen doctor` found out about one component by using it.
+
+    Attributes:
+        component: what was used: "lineage store", "prefect server", "DAGs folder".
+        detail: what was seen: an address without credentials, a version, how long the round trip took.
+        problem: what is wrong with it; None when it works.
+        is_warning: whether it works all the same.
+    """
+
+    component: str
+    detail: str
+    problem: Diagnostic | None = None
+    is_warning: bool = False
+
+
+@runtime_checkable
+class DeployingAdapter(EmittingAdapter, Protocol):
+    """An adapter that can hand over what it emits. Only here may an adapter reach its orchestrator."""
+
+    def find_deployment_problems(self, request: DeployRequest) -> tuple[Diagnostic, ...]:
+        """All that would fail later, found without changing anything. Raises AdapterError where it cannot be asked."""
+
+    def deploy(self, request: DeployRequest) -> Deployment:
+        """Hand over; all or nothing, and what belongs to others stays. Raises AdapterError."""
+
+    def examine(self, options: AdapterOptions, settings: Settings) -> Iterator[Check]:
+        """Use each component of the orchestrator once, and say how that went. Raises nothing for what is wrong."""
 
 
 class RunObserver(Protocol):

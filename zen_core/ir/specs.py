@@ -172,6 +172,12 @@ class PipelineSpec(Spec):
         return digest_json("ir", _without_comments(self.to_json()))
 
     @property
+    def summary(self) -> str:
+        """The description's first line, or ""."""
+        lines = (self.description or "").strip().splitlines()
+        return lines[0].strip() if lines else ""
+
+    @property
     def step_by_name(self) -> dict[str, StepSpec]:
         """The steps by name."""
         return {step.name: step for step in self.steps}

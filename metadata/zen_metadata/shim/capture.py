@@ -40,16 +40,26 @@ class OutputCapture:
                     self._parts.append("\n[the log is cut here: it is longer than 8 million characters]\n")
             if self._on_line is not None:
                 *lines, self._line = (self._line + text).split("\n")
-                for line in lines:
-                    self._on_line(line)
+                self._tell(lines)
 
     def finish(self) -> str:
         """All text; a last line without an end is told too."""
         with self._lock:
-            if self._on_line is not None and self._line:
-                self._on_line(self._line)
+            if self._line:
+                self._tell([self._line])
                 self._line = ""
             return "".join(self._parts)
+
+    def _tell(self, lines: list[str]) -> None:
+        """What the listener itself writes, such as an orchestrator's log line, is not the step's."""
+        if self._on_line is None:
+            return
+        token = _capture.set(None)
+        try:
+            for line in lines:
+                self._on_line(line)
+        finally:
+            _capture.reset(token)
 
 
 _capture: ContextVar[OutputCapture | None] = ContextVar("zen_output_capture", default=None)

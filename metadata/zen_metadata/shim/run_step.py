@@ -213,7 +213,7 @@ class _Attempt:
     def take(self, outputs: Mapping[str, ArtifactRecord], attempt_id: str) -> StepResult:
         """Let the recorded result of an attempt stand for this step run."""
         self._commit(self._end("cached", outputs=outputs, reused_attempt_id=attempt_id))
-        return StepResult("cached", self._refs(outputs), self.number)
+        return StepResult("cached", refs_of(outputs), self.number)
 
     def _end_before_start(self, error: Exception) -> None:
         """Record an attempt that never came to its work."""
@@ -254,7 +254,7 @@ class _Attempt:
                 heartbeat.remove(self.attempt.attempt_id)
             if scratch.exists():
                 shutil.rmtree(scratch, ignore_errors=True)
-        return StepResult("completed", self._refs(records), self.number)
+        return StepResult("completed", refs_of(records), self.number)
 
     def _work(self, scratch: Path, output: OutputCapture, partial: list[WorkResult]) -> WorkResult:
         call = self.call
@@ -414,16 +414,18 @@ class _Attempt:
             return ""
         return location
 
-    def _refs(self, records: Mapping[str, ArtifactRecord]) -> dict[str, dict[str, Any]]:
-        return {
-            name: ArtifactRef(
-                record.artifact_id,
-                record.digest,
-                record.type,
-                record.inline_value if record.has_inline_value else NO_VALUE,
-            ).to_json()
-            for name, record in records.items()
-        }
+
+def refs_of(records: Mapping[str, ArtifactRecord]) -> dict[str, dict[str, Any]]:
+    """What a task hands on for recorded outputs."""
+    return {
+        name: ArtifactRef(
+            record.artifact_id,
+            record.digest,
+            record.type,
+            record.inline_value if record.has_inline_value else NO_VALUE,
+        ).to_json()
+        for name, record in records.items()
+    }
 
 
 def reuse_step(call: StepCall, workspace: Workspace, earlier: StepRunState) -> StepResult:

@@ -1,6 +1,6 @@
 import pytest
 
-from zen_airflow.parameters import NO_DEFAULT, lower_parameter
+from zen_core.adapter.form import NO_DEFAULT, form_field
 from zen_core.ir.specs import ParameterSpec
 
 
@@ -9,7 +9,7 @@ def tagged(kind, value, **extra):
 
 
 def lower(declared, default=None, **options):
-    found = lower_parameter(ParameterSpec(name="p", type=declared, default=default, **options))
+    found = form_field(ParameterSpec(name="p", type=declared, default=default, **options))
     return found.default, dict(found.schema)
 
 

@@ -1,4 +1,4 @@
-"""A pipeline's parameters as Airflow shows them: a JSON schema for the form, and defaults that a person can edit.
+"""A pipeline's parameters as an orchestrator's form shows them: a JSON schema, and defaults that a person can edit.
 
 The values are read back by the declared type when a task runs, so that a default may be written in plain JSON (a
 date as ISO text, a file as its path) only where that type leads back to the same value; else it stays tagged.
@@ -20,23 +20,23 @@ NO_DEFAULT: Any = object()
 
 
 @dataclass(frozen=True)
-class AirflowParam:
-    """One `Param(default, **schema)`."""
+class FormField:
+    """One field: its default in plain JSON (or NO_DEFAULT), and the JSON schema of what may be entered."""
 
     name: str
     default: Any
     schema: Mapping[str, Any]
 
 
-def lower_parameter(parameter: ParameterSpec) -> AirflowParam:
+def form_field(parameter: ParameterSpec) -> FormField:
     """The form field of a parameter."""
     node = _type_node(parameter.type)
     if parameter.scheduled_time:
-        return AirflowParam(parameter.name, None, {"type": ["null", "string"], "format": "date-time"})
+        return FormField(parameter.name, None, {"type": ["null", "string"], "format": "date-time"})
     if parameter.required:
-        return AirflowParam(parameter.name, NO_DEFAULT, _schema(node))
+        return FormField(parameter.name, NO_DEFAULT, _schema(node))
     default = _plain_top(parameter.default, node)
-    return AirflowParam(parameter.name, default, _admit(_schema(node), default))
+    return FormField(parameter.name, default, _admit(_schema(node), default))
 
 
 # -- defaults ---------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _generic_schema(name: str, arguments: list[ast.expr]) -> dict[str, Any]:
     if _GENERICS.get(name) != "array":
         return {"type": _GENERICS[name]} if name in _GENERICS else {}
     item = _schema(arguments[0]) if name not in ("tuple", "Tuple") else {}
-    # Without `items` Airflow's form offers one text a line; with it, JSON.
+    # Without `items` a form can offer one text a line, as Airflow's does; with it, JSON.
     return {"type": "array", "items": item} if item and item != {"type": "string"} else {"type": "array"}
 
 
@@ -158,7 +158,7 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _admit(schema: dict[str, Any], default: Any) -> dict[str, Any]:
-    """The schema, widened where the default would not pass it: Airflow refuses a DAG whose defaults are not valid."""
+    """The schema, widened where the default would not pass it: orchestrators refuse defaults that are not valid."""
     if "enum" in schema:
         known = any(type(choice) is type(default) and choice == default for choice in schema["enum"])
         return schema if known else {**schema, "enum": [*schema["enum"], default]}
