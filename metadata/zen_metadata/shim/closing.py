@@ -20,8 +20,11 @@ from zen_metadata.tracking.sync import sync
 _log = logging.getLogger("zen")
 
 
-def close_run(workspace: Workspace, run: RunRecord, ir: Mapping[str, Any]) -> None:
+def close_run(workspace: Workspace, run: RunRecord, ir: Mapping[str, Any], *, cancelled: bool = False) -> None:
     """Replay what was spooled, record how the run ended, and hand it on to MLflow.
+
+    Args:
+        cancelled: whether somebody stopped the run, which the steps' own records may not show.
 
     A store or an MLflow that is away is said in the log and is no failure: `zen sync` does the same later.
     """
@@ -33,7 +36,7 @@ def close_run(workspace: Workspace, run: RunRecord, ir: Mapping[str, Any]) -> No
             replace(stored, closed_status=None, ended_at=None), ir, lineage.get_step_runs(run.run_id)
         )
         # This is called when nothing runs any more: a step that is missing was kept from running.
-        lineage.end_run(run.run_id, "failed" if status == "running" else status)
+        lineage.end_run(run.run_id, "cancelled" if cancelled else "failed" if status == "running" else status)
         if workspace.settings.mlflow_tracking_uri:
             report = sync(workspace.settings)
             _log.info("MLflow: %d projected, %d pending %s", report.projected, report.pending, report.error)

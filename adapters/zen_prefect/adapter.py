@@ -1,0 +1,62 @@
+"""The Prefect adapter: what it can express, and the files it emits."""
+
+from __future__ import annotations
+
+from zen_core.adapter.features import NATIVE, Feature, Support, SupportTable, lowered, unsupported
+from zen_core.adapter.options import AdapterOptions
+from zen_core.adapter.protocol import ADAPTER_API_VERSION, EmissionRequest, EmittedFile
+from zen_core.ir.specs import PipelineSpec
+from zen_prefect.deployment_file import FILE, emit_deployment
+from zen_prefect.emission import emit_flow
+from zen_prefect.lowering import lower_pipeline
+from zen_prefect.options import PrefectOptions
+
+
+class PrefectAdapter:
+    """Emits one flow module, and a prefect.yaml with its deployment."""
+
+    name = "prefect"
+    api_version = ADAPTER_API_VERSION
+    versions = "3.8"
+    packages = ("prefect",)
+    options_model: type[AdapterOptions] = PrefectOptions
+
+    def support(self, options: AdapterOptions) -> SupportTable:
+        """How Prefect stands to every feature."""
+        return _SUPPORT
+
+    def emit(self, request: EmissionRequest) -> tuple[EmittedFile, ...]:
+        """The flow's module, and prefect.yaml."""
+        assert isinstance(request.options, PrefectOptions)
+        flow = lower_pipeline(request.pipeline, request.options)
+        digest = request.pipeline.digest
+        text = emit_flow(flow, zen_version=request.zen_version, ir_digest=digest, waived=request.waived)
+        deployment = emit_deployment(flow, zen_version=request.zen_version, ir_digest=digest)
+        return EmittedFile(f"{flow.name}.py", text.encode()), EmittedFile(FILE, deployment.encode())
+
+    def sidecar_folder(self, pipeline: PipelineSpec) -> str:
+        """`NAME.zen`, beside `NAME.py`."""
+        return f"{pipeline.name}.zen"
+
+
+_NO_SIZE = unsupported("Prefect places a whole flow run, by the job variables of its work pool, and not single tasks")
+_SUPPORT: dict[Feature, Support] = {
+    Feature.PARAMETERS: NATIVE,
+    Feature.SCHEDULED_TIME: lowered("the shim takes the tick from the flow run"),
+    Feature.MULTIPLE_OUTPUTS: lowered("a task returns one small dict with a ref for each output"),
+    Feature.COLLECTED_INPUTS: lowered("the shim builds the list or dict from the refs of the upstream tasks"),
+    Feature.ORDERING: NATIVE,
+    Feature.RETRY: NATIVE,
+    Feature.RETRY_BACKOFF: NATIVE,
+    Feature.RETRY_BACKOFF_FACTOR: NATIVE,
+    Feature.TIMEOUT: lowered("the shim ends the attempt: Prefect cannot interrupt a task in a thread"),
+    Feature.RESOURCES: _NO_SIZE,
+    Feature.GPU: _NO_SIZE,
+    Feature.SCHEDULE: NATIVE,
+    Feature.SCHEDULE_TIMEZONE: NATIVE,
+    Feature.SCHEDULE_OVERLAP_QUEUE: NATIVE,
+    Feature.SCHEDULE_OVERLAP_SKIP: NATIVE,
+    Feature.SCHEDULE_OVERLAP_ALLOW: NATIVE,
+    Feature.SCHEDULE_CATCH_UP: unsupported("Prefect does not run the ticks that it missed"),
+    Feature.TAGS: lowered("tags of deployment and tasks; in a deployment's, `{{` becomes `{ {`, no template"),
+}

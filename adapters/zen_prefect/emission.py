@@ -1,0 +1,130 @@
+"""From the flow as data to its text. No decisions: those are in lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zen_core.adapter.features import Feature
+from zen_core.adapter.form import NO_DEFAULT
+from zen_core.codegen.bundle import EMITTED_BY
+from zen_core.codegen.layout import Bracket, Expression, call, literal, sequence, statement
+from zen_core.codegen.literals import SourceText, join_source, py_identifier, py_literal
+from zen_core.codegen.tasks import header_lines, run_step_call
+from zen_core.codegen.templates import render_template
+from zen_prefect.lowering import PrefectFlow, PrefectTask, annotation
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_HOOKS = ("on_completion", "on_failure", "on_cancellation", "on_crashed")
+
+
+def emit_flow(flow: PrefectFlow, *, zen_version: str, ir_digest: str, waived: tuple[Feature, ...]) -> str:
+    """The text of the flow's module."""
+    refs = {task.step: py_identifier(task.refs) for task in flow.tasks}
+    credentials = flow.options.credentials
+    return render_template(
+        _TEMPLATES,
+        "flow.py.j2",
+        header=header_lines(
+            f"A Prefect flow, {EMITTED_BY} {zen_version}. Do not edit: change the pipeline and compile it again.",
+            pipeline=flow.name,
+            ir_digest=ir_digest,
+            waived=(feature.value for feature in waived),
+        ),
+        # Names of Secret blocks, never their values.
+        credentials=statement(literal(credentials), depth=0, before="CREDENTIALS = ") if credentials else "",
+        credentials_argument=SourceText(", CREDENTIALS" if credentials else ""),
+        definitions=[_definition(task, refs) for task in flow.tasks],
+        flow_arguments=[
+            statement(expression, depth=1, before=f"{name}=", after=",")
+            for name, expression in _flow_arguments(flow).items()
+        ],
+        head=_head(flow),
+        submissions=[_submission(task, refs) for task in flow.tasks],
+        futures=statement(sequence(refs[task.step] for task in flow.tasks), depth=1, before="steps = "),
+    )
+
+
+def _definition(task: PrefectTask, refs: Mapping[str, SourceText]) -> SourceText:
+    """The decorator, the function's head and its one line."""
+    decorator = call(SourceText("task"), (), _task_arguments(task))
+    decorator = Bracket(
+        decorator.opening, (*decorator.items, (SourceText("**"), SourceText("STEP"))), decorator.closing
+    )
+    head = Bracket(
+        SourceText(f"{py_identifier(task.identifier)}("),
+        tuple((SourceText(""), refs[name]) for name in task.upstream),
+        SourceText("):"),
+    )
+    lines = (
+        statement(decorator, depth=0, before="@"),
+        statement(head, depth=0, before="def "),
+        statement(run_step_call(task.step, task.upstream, refs), depth=1, before="return "),
+    )
+    return join_source("\n", lines)
+
+
+def _task_arguments(task: PrefectTask) -> dict[str, Expression]:
+    # Without `retries`, the installation's own default would retry a step that asks for none.
+    arguments: dict[str, Expression] = {
+        "name": py_literal(task.step),
+        "task_run_name": py_literal(task.step),
+        "retries": py_literal(task.retries),
+    }
+    if task.retries:
+        delays = list(task.delays) if isinstance(task.delays, tuple) else task.delays
+        arguments["retry_delay_seconds"] = literal(_short(delays))
+        # Likewise: a delay is what the step says.
+        arguments["retry_jitter_factor"] = py_literal(0)
+    if task.tags:
+        arguments["tags"] = literal(list(task.tags))
+    return arguments
+
+
+def _short(seconds: Any) -> Any:
+    """Whole numbers without a fraction."""
+    if isinstance(seconds, list):
+        return [_short(item) for item in seconds]
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _flow_arguments(flow: PrefectFlow) -> dict[str, Expression]:
+    arguments: dict[str, Expression] = {"name": py_literal(flow.name)}
+    if flow.description:
+        arguments["description"] = py_literal(flow.description)
+    arguments["task_runner"] = call(
+        SourceText("ThreadPoolTaskRunner"), (), {"max_workers": py_literal(flow.options.max_workers)}
+    )
+    arguments["retries"] = py_literal(flow.options.flow_retries)
+    if flow.options.flow_retry_delay_seconds:
+        arguments["retry_delay_seconds"] = py_literal(_short(flow.options.flow_retry_delay_seconds))
+    # Zen reads the values by the types that the pipeline declares, so that nothing is converted on the way.
+    arguments["validate_parameters"] = py_literal(False)
+    arguments["persist_result"] = py_literal(False)
+    for hook in _HOOKS:
+        arguments[hook] = sequence([SourceText("end_run")])
+    return arguments
+
+
+def _head(flow: PrefectFlow) -> SourceText:
+    """`def churn(depth: int = 4):`"""
+    items: list[tuple[SourceText, Expression]] = []
+    for field in flow.parameters:
+        kind = annotation(field)
+        name = f"{py_identifier(field.name)}: {kind}" if kind else str(py_identifier(field.name))
+        if field.default is NO_DEFAULT:
+            items.append((SourceText(""), SourceText(name)))
+        else:
+            equals = " = " if kind else "="
+            items.append((SourceText(f"{name}{equals}"), literal(field.default)))
+    head = Bracket(SourceText(f"{py_identifier(flow.identifier)}("), tuple(items), SourceText("):"))
+    return statement(head, depth=0, before="def ")
+
+
+def _submission(task: PrefectTask, refs: Mapping[str, SourceText]) -> SourceText:
+    keywords = {"wait_for": sequence(refs[name] for name in task.waits)} if task.waits else {}
+    submit = SourceText(f"{py_identifier(task.identifier)}.submit")
+    return statement(
+        call(submit, [refs[name] for name in task.upstream], keywords), depth=1, before=f"{refs[task.step]} = "
+    )

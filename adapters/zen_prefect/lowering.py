@@ -1,0 +1,229 @@
+"""From the IR to a Prefect flow as data. Every decision of this adapter is made here; emission only writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from zen_core.adapter.features import Feature
+from zen_core.adapter.form import NO_DEFAULT, FormField, form_field
+from zen_core.adapter.options import step_options
+from zen_core.codegen.names import target_identifiers
+from zen_core.codegen.tasks import refs_variables
+from zen_core.contract.values import TAG
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import NameCollisionError, UnsupportedFeatureError
+from zen_core.ir.graph import read_steps
+from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, StepSpec
+from zen_prefect.options import PrefectOptions, PrefectStepOptions
+
+RESERVED = frozenset(
+    {"flow", "task", "wait", "steps", "run_step", "end_run", "NO_CACHE", "ThreadPoolTaskRunner", "STEP", "CREDENTIALS"}
+)
+"""Names that the emitted file uses itself."""
+RESERVED_PARAMETERS = frozenset({"return_state", "wait_for", "self", "cls"})
+"""Names that Prefect keeps for itself in the call of a flow, or leaves out of its form."""
+READ_BY_PREFECT = frozenset({"$ref", "__prefect_kind"})
+"""Keys of an object that Prefect takes for instructions: a reference of its JSON schema, a value to be rendered."""
+MOST_DELAYS = 50
+"""How many delays Prefect takes for the retries of a task."""
+
+Collision = Literal["ENQUEUE", "CANCEL_NEW"]
+
+
+@dataclass(frozen=True)
+class PrefectTask:
+    """One task.
+
+    Attributes:
+        step: the step's name in the IR, and the task's.
+        identifier: the function's name in the file; differs where the step's name is taken.
+        refs: the variable that holds the future of what the task returns.
+        upstream: the steps whose outputs it reads.
+        waits: further steps that it waits for without reading them.
+        delays: seconds before each further attempt; one number where they are equal.
+    """
+
+    step: str
+    identifier: str
+    refs: str
+    upstream: tuple[str, ...]
+    waits: tuple[str, ...]
+    retries: int
+    delays: float | tuple[float, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrefectSchedule:
+    """A cron schedule of the deployment, and what happens to a tick while a run is going on."""
+
+    cron: str
+    timezone: str
+    collision: Collision | None
+
+
+@dataclass(frozen=True)
+class PrefectFlow:
+    """The flow and its deployment."""
+
+    name: str
+    identifier: str
+    description: str
+    parameters: tuple[FormField, ...]
+    tasks: tuple[PrefectTask, ...]
+    schedule: PrefectSchedule | None
+    tags: tuple[str, ...]
+    options: PrefectOptions
+
+
+def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions) -> PrefectFlow:
+    """The flow for a pipeline whose features have been checked.
+
+    Raises:
+        ConfigError: options for a step that the pipeline does not have.
+        NameCollisionError: a parameter has a name that Prefect keeps, or two steps become one identifier.
+        UnsupportedFeatureError: a value beyond what Prefect takes; all of them.
+    """
+    names = [step.name for step in pipeline.steps]
+    option_by_step = step_options(options.steps, names, adapter="prefect", pipeline=pipeline.name)
+    _refuse_parameter_names(pipeline)
+    if problems := [*_find_beyond_limits(pipeline)]:
+        raise UnsupportedFeatureError(diagnostics=problems)
+    # A parameter hides a task of the same name inside the flow's function.
+    reserved = RESERVED | {parameter.name for parameter in pipeline.parameters}
+    identifiers = target_identifiers(names, reserved=reserved)
+    flow = target_identifiers([pipeline.name], reserved=reserved | set(identifiers.values()))[pipeline.name]
+    variables = refs_variables(identifiers, reserved=reserved | {flow})
+    return PrefectFlow(
+        name=pipeline.name,
+        identifier=flow,
+        description=pipeline.summary,
+        # Python wants parameters without a default first.
+        parameters=tuple(_lower_parameter(item) for item in sorted(pipeline.parameters, key=lambda p: not p.required)),
+        tasks=tuple(
+            _lower_step(step, identifiers, variables, option_by_step.get(step.name, PrefectStepOptions()))
+            for step in pipeline.steps
+        ),
+        schedule=_lower_schedule(pipeline),
+        tags=pipeline.tags,
+        options=options,
+    )
+
+
+def _lower_parameter(parameter: ParameterSpec) -> FormField:
+    """The form field, whose default Prefect can only take as it is."""
+    found = form_field(parameter)
+    return found if found.default is NO_DEFAULT else replace(found, default=_shielded(found.default))
+
+
+def _shielded(value: Any) -> Any:
+    """The value, objects with keys that Prefect reads written as tagged pairs, which lead back to the same value."""
+    if isinstance(value, list):
+        return [_shielded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if READ_BY_PREFECT.intersection(value):
+        return {TAG: "dict", "value": [[key, _shielded(value[key])] for key in sorted(value)]}
+    return {key: _shielded(item) for key, item in value.items()}
+
+
+def _lower_step(
+    step: StepSpec, identifiers: Mapping[str, str], variables: Mapping[str, str], options: PrefectStepOptions
+) -> PrefectTask:
+    reads = read_steps(step)
+    return PrefectTask(
+        step=step.name,
+        identifier=identifiers[step.name],
+        refs=variables[step.name],
+        upstream=reads,
+        waits=tuple(name for name in step.after if name not in reads),
+        retries=step.retry.times if step.retry else 0,
+        delays=_delays(step.retry),
+        tags=tuple(sorted({*step.tags, *options.tags})),
+    )
+
+
+def _delays(retry: RetrySpec | None) -> float | tuple[float, ...]:
+    """Delays are lower bounds, and Prefect adds no jitter unless it is asked to."""
+    if retry is None or retry.backoff == 1 or retry.delay_seconds == 0:
+        return retry.delay_seconds if retry else 0.0
+    return tuple(round(retry.delay_seconds * retry.backoff**number, 3) for number in range(retry.times))
+
+
+def _lower_schedule(pipeline: PipelineSpec) -> PrefectSchedule | None:
+    schedule = pipeline.schedule
+    if schedule is None:
+        return None
+    collisions: dict[str, Collision | None] = {"queue": "ENQUEUE", "skip": "CANCEL_NEW", "allow": None}
+    return PrefectSchedule(schedule.cron, schedule.timezone, collisions[schedule.overlap])
+
+
+# -- what a value may be ----------------------------------------------------------------------------------------
+
+
+def _refuse_parameter_names(pipeline: PipelineSpec) -> None:
+    problems = [
+        Diagnostic(
+            NameCollisionError.code,
+            f"a pipeline's parameter cannot be called {parameter.name!r} here",
+            pipeline.source or f"pipeline {pipeline.name!r}",
+            why="Prefect keeps this name for itself in the call of a flow",
+            hint="give the parameter another name",
+        )
+        for parameter in pipeline.parameters
+        if parameter.name in RESERVED_PARAMETERS or parameter.name.startswith("_")
+    ]
+    if problems:
+        raise NameCollisionError(diagnostics=problems)
+
+
+def _find_beyond_limits(pipeline: PipelineSpec) -> Iterator[Diagnostic]:
+    """Uses of a feature that Prefect has, with a value that it does not take."""
+    if pipeline.schedule:
+        required = [parameter.name for parameter in pipeline.parameters if parameter.required]
+        if required:
+            why = f"a scheduled run can only use defaults; without one: {', '.join(required)}"
+            yield _beyond(Feature.SCHEDULE, pipeline, None, why, "give each parameter a default")
+        if pipeline.schedule.start:
+            why = "a Prefect schedule has no start: it runs from when it is deployed"
+            yield _beyond(Feature.SCHEDULE, pipeline, None, why, "leave out Schedule(start=...)")
+    for step in pipeline.steps:
+        delays = _delays(step.retry)
+        if isinstance(delays, tuple) and len(delays) > MOST_DELAYS:
+            why = f"Prefect takes at most {MOST_DELAYS} delays, the step asks for {len(delays)}"
+            yield _beyond(Feature.RETRY_BACKOFF, pipeline, step, why, "retry fewer times, or with backoff=1")
+
+
+def _beyond(feature: Feature, pipeline: PipelineSpec, step: StepSpec | None, why: str, hint: str) -> Diagnostic:
+    place = f"step {step.name!r} of pipeline {pipeline.name!r}" if step else f"pipeline {pipeline.name!r}"
+    source = (step.source if step else pipeline.source) or ""
+    return Diagnostic(
+        UnsupportedFeatureError.code,
+        f"adapter 'prefect' cannot express this {feature.value}",
+        f"{source}, {place}" if source else place,
+        why=why,
+        hint=hint,
+        context={"adapter": "prefect", "feature": feature.value, "step": step.name if step else None},
+    )
+
+
+def annotation(field: FormField) -> str:
+    """The Python type that gives Prefect's form the right field; "" where no single one does."""
+    types: Any = field.schema.get("type", [])
+    found = [types] if isinstance(types, str) else list(types)
+    known = [_ANNOTATIONS[name] for name in found if name != "null"]
+    if len(known) != 1:
+        return ""
+    return f"{known[0]} | None" if "null" in found else known[0]
+
+
+_ANNOTATIONS = {
+    "integer": "int",
+    "number": "float",
+    "string": "str",
+    "boolean": "bool",
+    "array": "list",
+    "object": "dict",
+}

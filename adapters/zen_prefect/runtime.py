@@ -1,0 +1,230 @@
+"""What an emitted Prefect task calls: reads Prefect's context, and takes the step down the shim's road.
+
+Imported inside tasks and hooks only. All tasks of a flow run are threads of one process: they share one session,
+with the stores opened once and the code unpacked once, which the hook at the end of the flow closes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from zen_core.contract.manifest import PipelineManifest, read_manifest
+from zen_core.contract.settings import load_settings
+from zen_core.errors import ShimError, StoreError
+from zen_metadata.lineage.records import RunRecord, StepRunState
+from zen_metadata.shim.code import ensure_code
+from zen_metadata.shim.run_step import RunningStep, StepCall, refs_of
+from zen_metadata.shim.run_step import run_step as run_in_shim
+from zen_metadata.shim.runs import new_run
+from zen_metadata.shim.workspace import Workspace, open_workspace
+
+_log = logging.getLogger("zen")
+_DONE = ("completed", "cached")
+
+
+@dataclass
+class _Session:
+    """What the tasks of one flow run in this process share.
+
+    Attributes:
+        done: the step runs that completed when this flow run was going on before; empty the first time.
+        running: the attempts that are going on, by step.
+    """
+
+    manifest: PipelineManifest
+    workspace: Workspace
+    code_root: Path | None
+    run: RunRecord
+    done: Mapping[str, StepRunState] = field(default_factory=dict)
+    running: dict[str, RunningStep] = field(default_factory=dict)
+
+
+_sessions: dict[tuple[str, int], _Session] = {}
+_lock = threading.Lock()
+
+
+def run_step(
+    flow_file: str,
+    step: str,
+    upstream: Mapping[str, Mapping[str, Any]],
+    credentials: Mapping[str, str] | None = None,
+) -> Any:
+    """Run one step of the flow run that this Prefect task belongs to.
+
+    Args:
+        flow_file: the emitted module; manifest and code lie in the folder beside it.
+        step: the step's name.
+        upstream: what the upstream tasks returned, by step.
+        credentials: the Secret block that holds the value of an environment variable, by variable.
+
+    Returns:
+        The refs by output name; for a result that was not made now, within a state that Prefect shows as Cached.
+    """
+    from prefect.context import FlowRunContext, TaskRunContext
+    from prefect.logging import get_run_logger
+
+    flow_context, task_context = FlowRunContext.get(), TaskRunContext.get()
+    if flow_context is None or flow_context.flow_run is None or task_context is None:
+        raise ShimError(
+            f"the task of step {step!r} was called outside a flow run", hint="run the flow that this task belongs to"
+        )
+    flow_run, task_run = flow_context.flow_run, task_context.task_run
+    session = _session(flow_file, flow_run, flow_context.parameters or {}, credentials or {})
+    earlier = session.done.get(step)
+    if earlier is not None:
+        return _cached(refs_of(earlier.outputs), "completed earlier in this run")
+    logger = get_run_logger()
+
+    def started(running: RunningStep) -> None:
+        session.running[step] = running
+
+    try:
+        result = run_in_shim(
+            StepCall(
+                manifest=session.manifest,
+                step=step,
+                run=session.run,
+                upstream=upstream,
+                number=task_run.run_count,
+                code_root=session.code_root,
+                log_url=_page("task-run", task_run.id),
+                engine={
+                    "flow_run_id": str(flow_run.id),
+                    "task_run_id": str(task_run.id),
+                    "run_count": task_run.run_count,
+                },
+                on_output=logger.info,
+                on_start=started,
+            ),
+            session.workspace,
+        )
+    finally:
+        session.running.pop(step, None)
+    refs = {name: dict(ref) for name, ref in result.refs.items()}
+    return _cached(refs, "done before, for the same inputs and code") if result.status == "cached" else refs
+
+
+def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str, str] | None = None) -> None:
+    """Close the run: replay what was spooled, record how it ended, hand it on to MLflow, and say what came out.
+
+    Prefect calls it as a hook: in the flow's process, or where that is gone in the worker's.
+    """
+    from zen_metadata.shim.closing import close_run
+    from zen_prefect.report import report_outputs
+
+    session = _session(flow_file, flow_run, flow_run.parameters, credentials or {})
+    try:
+        for running in list(session.running.values()):
+            running.cancel()
+        close_run(session.workspace, session.run, session.manifest.ir, cancelled=state.is_cancelled())
+        report_outputs(session.workspace, session.run, flow_run.id)
+    except StoreError as error:
+        _log.warning("the run is not closed: %s; `zen sync` does it later", error.message)
+    finally:
+        with _lock:
+            _sessions.pop(_key(flow_run), None)
+        session.workspace.close()
+
+
+def _session(flow_file: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]) -> _Session:
+    """The session of a flow run; a flow run that Prefect starts again has a new one."""
+    key = _key(flow_run)
+    with _lock:
+        found = _sessions.get(key)
+        if found is None:
+            for other in [item for item in _sessions if item[0] == key[0]]:  # before Prefect started the flow run again
+                _sessions.pop(other).workspace.close()
+            found = _sessions[key] = _open_session(flow_file, flow_run, parameters, credentials)
+        return found
+
+
+def _key(flow_run: Any) -> tuple[str, int]:
+    return str(flow_run.id), int(flow_run.run_count or 0)
+
+
+def _open_session(
+    flow_file: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]
+) -> _Session:
+    _load_credentials(credentials)
+    manifest = read_manifest(Path(flow_file).with_suffix(".zen"))
+    # The address of the artifact store is needed before the bundle with the project's settings is there.
+    code_root = ensure_code(manifest, os.environ.get("ZEN_ARTIFACT_URL", ""))
+    _give_back_module_name(flow_file)
+    settings = load_settings(code_root)
+    workspace = open_workspace(settings, remote=True)
+    tick = datetime.fromisoformat((flow_run.expected_start_time or flow_run.start_time).isoformat())
+    run = new_run(
+        manifest,
+        settings,
+        orchestrator="prefect",
+        run_key=str(flow_run.id),
+        overrides={name: parameters[name] for name in manifest.parameters if name in parameters},
+        tick=tick,
+        scheduled_at=tick if flow_run.auto_scheduled else None,
+        run_url=_page("flow-run", flow_run.id),
+        engine={
+            "flow_run_id": str(flow_run.id),
+            "flow_run_name": flow_run.name,
+            "deployment_id": str(flow_run.deployment_id or ""),
+        },
+    )
+    session = _Session(manifest, workspace, code_root, run)
+    if (flow_run.run_count or 0) > 1:
+        session.done = _completed_steps(workspace, run)
+    return session
+
+
+def _give_back_module_name(flow_file: str) -> None:
+    """Prefect loads `churn.py` as the module `churn`, which is often what the user's own module is called, too."""
+    name = Path(flow_file).stem
+    if getattr(sys.modules.get(name), "__file__", None) == flow_file:
+        sys.modules[f"zen_flow_{name}"] = sys.modules.pop(name)
+
+
+def _completed_steps(workspace: Workspace, run: RunRecord) -> Mapping[str, StepRunState]:
+    """What need not be done again in a flow run that Prefect starts again; nothing while the store is away."""
+    lineage = workspace.lineage_if_there
+    if lineage is None:
+        return {}
+    try:
+        return {state.step_run.step: state for state in lineage.get_step_runs(run.run_id) if state.status in _DONE}
+    except StoreError as error:
+        _log.warning("what this run has done before is not known: %s", error.message)
+        return {}
+
+
+def _load_credentials(credentials: Mapping[str, str]) -> None:
+    """Put the values of Secret blocks into this process's environment, where settings and libraries look for them."""
+    from prefect.blocks.system import Secret
+
+    for variable, block in sorted(credentials.items()):
+        try:
+            os.environ[variable] = str(Secret.load(block, _sync=True).get())
+        except ValueError as error:
+            raise ShimError(
+                f"there is no Secret block {block!r} with the value of {variable}",
+                where="[adapters.prefect.credentials]",
+                hint=f"make it in Prefect: Blocks, Secret, name {block!r}",
+            ) from error
+
+
+def _cached(refs: Mapping[str, Any], why: str) -> Any:
+    from prefect.states import Completed
+
+    return Completed(name="Cached", message=why, data=dict(refs))
+
+
+def _page(kind: str, identifier: Any) -> str:
+    """The page of a run in Prefect's UI; "" where Prefect does not know its own address."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().ui_url
+    return f"{url}/runs/{kind}/{identifier}" if url else ""
