@@ -1,0 +1,68 @@
+"""A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: diamond
+IR: sha256:0dff5677d7670022cd6c682fbde30004864b46e9d9cb413b72b26b743ea8f1d3
+"""
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+# What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
+STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+CREDENTIALS = {"ZEN_LINEAGE_URL": "zen-lineage-url"}
+
+
+def run_step(step, /, **upstream):
+    from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
+
+    return runtime.run_step(__file__, step, upstream, CREDENTIALS)
+
+
+def end_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.end_run(__file__, flow_run, state, CREDENTIALS)
+
+
+@task(name="load", task_run_name="load", retries=0, **STEP)
+def load():
+    return run_step("load")
+
+
+@task(name="left", task_run_name="left", retries=0, tags=["gpu"], **STEP)
+def left(load_refs):
+    return run_step("left", load=load_refs)
+
+
+@task(name="right", task_run_name="right", retries=0, **STEP)
+def right(load_refs):
+    return run_step("right", load=load_refs)
+
+
+@task(name="join", task_run_name="join", retries=0, **STEP)
+def join(left_refs, right_refs):
+    return run_step("join", left=left_refs, right=right_refs)
+
+
+@flow(
+    name="diamond",
+    task_runner=ThreadPoolTaskRunner(max_workers=3),
+    retries=2,
+    retry_delay_seconds=60,
+    validate_parameters=False,
+    persist_result=False,
+    on_completion=[end_run],
+    on_failure=[end_run],
+    on_cancellation=[end_run],
+    on_crashed=[end_run],
+)
+def diamond():
+    load_refs = load.submit()
+    left_refs = left.submit(load_refs)
+    right_refs = right.submit(load_refs)
+    join_refs = join.submit(left_refs, right_refs)
+    steps = [load_refs, left_refs, right_refs, join_refs]
+    wait(steps)
+    return [step.result() for step in steps]

@@ -1,0 +1,60 @@
+"""A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: two_outputs
+IR: sha256:c02611cfb29d756269a525c672942f17993f54ecc486a8b44f9b4bef56c1d5c8
+"""
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+# What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
+STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+def run_step(step, /, **upstream):
+    from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+def end_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.end_run(__file__, flow_run, state)
+
+
+@task(name="load", task_run_name="load", retries=0, **STEP)
+def load():
+    return run_step("load")
+
+
+@task(name="split", task_run_name="split", retries=0, **STEP)
+def split(load_refs):
+    return run_step("split", load=load_refs)
+
+
+@task(name="join", task_run_name="join", retries=0, **STEP)
+def join(split_refs):
+    return run_step("join", split=split_refs)
+
+
+@flow(
+    name="two_outputs",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    retries=0,
+    validate_parameters=False,
+    persist_result=False,
+    on_completion=[end_run],
+    on_failure=[end_run],
+    on_cancellation=[end_run],
+    on_crashed=[end_run],
+)
+def two_outputs():
+    load_refs = load.submit()
+    split_refs = split.submit(load_refs)
+    join_refs = join.submit(split_refs)
+    steps = [load_refs, split_refs, join_refs]
+    wait(steps)
+    return [step.result() for step in steps]

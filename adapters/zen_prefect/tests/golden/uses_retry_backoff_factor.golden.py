@@ -1,0 +1,55 @@
+"""A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: uses_retry_backoff_factor
+IR: sha256:738e42898d0015ce49724f4cc879e3dfbf2b73dff9112229c29837f83c9c764f
+"""
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+# What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
+STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+def run_step(step, /, **upstream):
+    from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
+
+    return runtime.run_step(__file__, step, upstream)
+
+
+def end_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.end_run(__file__, flow_run, state)
+
+
+@task(
+    name="load",
+    task_run_name="load",
+    retries=3,
+    retry_delay_seconds=[30, 45, 67.5],
+    retry_jitter_factor=0,
+    **STEP,
+)
+def load():
+    return run_step("load")
+
+
+@flow(
+    name="uses_retry_backoff_factor",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    retries=0,
+    validate_parameters=False,
+    persist_result=False,
+    on_completion=[end_run],
+    on_failure=[end_run],
+    on_cancellation=[end_run],
+    on_crashed=[end_run],
+)
+def uses_retry_backoff_factor():
+    load_refs = load.submit()
+    steps = [load_refs]
+    wait(steps)
+    return [step.result() for step in steps]

@@ -1,0 +1,122 @@
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zen_core.adapter.features import Feature
+from zen_core.adapter.protocol import EmissionRequest
+from zen_core.testing.cases import all_cases, case_using, find_case
+from zen_core.testing.conformance.emitted import supports
+from zen_prefect import PrefectAdapter
+from zen_prefect.options import PrefectOptions
+
+ADAPTER = PrefectAdapter()
+GOLDEN = Path(__file__).parents[3] / "adapters" / "zen_prefect" / "tests" / "golden"
+OPTIONS = PrefectOptions(
+    deployment_name="prod",
+    work_pool="ml-pool",
+    work_queue="default",
+    job_variables={"env": {"ZEN_DEPLOYMENT": "prefect-prod"}, "stream_output": True},
+    pull=({"prefect.deployments.steps.git_clone": {"repository": "https://example.com/flows.git"}},),
+    max_workers=3,
+    flow_retries=2,
+    flow_retry_delay_seconds=60,
+    credentials={"ZEN_LINEAGE_URL": "zen-lineage-url"},
+    steps={"diamond": {"left": {"tags": ["gpu"]}}},
+)
+
+
+def emit(spec, options=None, waived=()):
+    module, deployment = ADAPTER.emit(EmissionRequest(spec, "0.1.0", options or PrefectOptions(), waived))
+    assert (module.path, deployment.path) == (f"{spec.name}.py", "prefect.yaml")
+    return module.content.decode(), deployment.content.decode()
+
+
+GOLDENS = {
+    **{
+        name: (find_case(name).spec, None)
+        for name in ("diamond", "two_outputs", "ordering_only", "parameters", "hostile", "awkward_names", "many_leaves")
+    },
+    **{
+        case_using(feature).name: (case_using(feature).spec, None)
+        for feature in (Feature.RETRY_BACKOFF_FACTOR, Feature.TIMEOUT, Feature.SCHEDULE_OVERLAP_SKIP, Feature.TAGS)
+    },
+    "all_options": (find_case("diamond").spec, OPTIONS),
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_text_is_the_golden_one(name):
+    for text, suffix in zip(emit(*GOLDENS[name]), (".golden.py", ".golden.yaml"), strict=True):
+        path = GOLDEN / f"{name}{suffix}"
+        if os.environ.get("ZEN_UPDATE_GOLDEN"):
+            path.write_text(text)
+        assert text == path.read_text()
+
+
+def test_each_golden_file_is_of_a_case():
+    assert {path.name.split(".")[0] for path in GOLDEN.iterdir()} == set(GOLDENS)
+
+
+def test_emitted_code_looks_as_a_formatter_leaves_it(tmp_path):
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
+    if not ruff:
+        pytest.skip("ruff is not in this environment")
+    for case in all_cases():
+        if supports(ADAPTER, case):
+            (tmp_path / f"{case.name}.py").write_text(emit(case.spec)[0])
+    (tmp_path / "ruff.toml").write_text(
+        'line-length = 110\ntarget-version = "py310"\nlint.select = ["E", "F", "W", "I", "UP"]\n'
+    )
+    for command in (["format", "--diff"], ["check"]):
+        done = subprocess.run(
+            [ruff, *command, "--no-cache", str(tmp_path)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", [case for case in all_cases() if supports(ADAPTER, case)], ids=lambda case: case.name)
+def test_prefect_yaml_says_the_same_to_a_yaml_reader(case):
+    document = yaml.safe_load(emit(case.spec)[1])
+    (deployment,) = document["deployments"]
+    assert deployment["entrypoint"].startswith(f"{case.name}.py:")
+    assert deployment["parameters"] == {}
+    assert not any("{{" in tag for tag in deployment["tags"])
+    schedule = case.spec.schedule
+    assert [item["cron"] for item in deployment["schedules"]] == ([schedule.cron] if schedule else [])
+    functions = [node.name for node in ast.parse(emit(case.spec)[0]).body if isinstance(node, ast.FunctionDef)]
+    assert functions[-1] == deployment["entrypoint"].partition(":")[2]
+
+
+def test_every_option_reaches_the_files():
+    module, text = emit(find_case("diamond").spec, OPTIONS)
+    (deployment,) = yaml.safe_load(text)["deployments"]
+    assert deployment["name"] == "prod"
+    assert deployment["work_pool"] == {
+        "name": "ml-pool",
+        "work_queue_name": "default",
+        "job_variables": {"env": {"ZEN_DEPLOYMENT": "prefect-prod"}, "stream_output": True},
+    }
+    assert yaml.safe_load(text)["pull"] == [
+        {"prefect.deployments.steps.git_clone": {"repository": "https://example.com/flows.git"}}
+    ]
+    for expected in (
+        "max_workers=3",
+        "    retries=2,",
+        "retry_delay_seconds=60",
+        'tags=["gpu"]',
+        'CREDENTIALS = {"ZEN_LINEAGE_URL": "zen-lineage-url"}',
+        "end_run(__file__, flow_run, state, CREDENTIALS)",
+        "run_step(__file__, step, upstream, CREDENTIALS)",
+    ):
+        assert expected in module
+
+
+def test_waived_features_are_named_in_the_header():
+    module, _ = emit(find_case("diamond").spec, waived=(Feature.GPU, Feature.RESOURCES))
+    assert "\nWaived: gpu, resources\n" in module

@@ -1,0 +1,126 @@
+import pytest
+
+from zen_core.errors import ConfigError, NameCollisionError, UnsupportedFeatureError
+from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, ScheduleSpec
+from zen_core.testing.cases.build import make_step, read
+from zen_prefect.lowering import annotation, lower_pipeline
+from zen_prefect.options import PrefectOptions
+
+
+def pipeline(*steps, **facts):
+    return PipelineSpec(name="churn", steps=steps or (make_step("load", "load"),), **facts)
+
+
+def lower(spec, **options):
+    return lower_pipeline(spec, PrefectOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("retry", "delays"),
+    [
+        (None, 0.0),
+        (RetrySpec(times=3, delay_seconds=30), 30.0),
+        (RetrySpec(times=3, delay_seconds=30, backoff=2), (30.0, 60.0, 120.0)),
+        (RetrySpec(times=3, delay_seconds=2, backoff=1.5), (2.0, 3.0, 4.5)),
+        (RetrySpec(times=3, delay_seconds=0, backoff=2), 0.0),
+    ],
+)
+def test_delays_are_those_of_the_step(retry, delays):
+    (task,) = lower(pipeline(make_step("load", "load", retry=retry))).tasks
+    assert task.retries == (retry.times if retry else 0)
+    assert task.delays == delays
+
+
+def test_a_parameter_does_not_hide_a_task():
+    spec = pipeline(
+        make_step("load", "load"),
+        make_step("split", "increase", {"value": read("load")}),
+        parameters=(ParameterSpec(name="load", type="int", default=1),),
+    )
+    flow = lower(spec)
+    assert [task.identifier for task in flow.tasks] == ["load_", "split"]
+
+
+def test_a_step_may_be_called_like_the_pipeline():
+    flow = lower(pipeline(make_step("churn", "load")))
+    assert flow.tasks[0].identifier == "churn"
+    assert flow.identifier == "churn_"
+
+
+def test_parameters_without_a_default_come_first():
+    parameters = (
+        ParameterSpec(name="depth", type="int", default=4),
+        ParameterSpec(name="data", type="str", required=True),
+    )
+    assert [field.name for field in lower(pipeline(parameters=parameters)).parameters] == ["data", "depth"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "default", "expected"),
+    [
+        ("int", 1, "int"),
+        ("float | None", None, "float | None"),
+        ("list[int]", [1], "list"),
+        ("str | int", "x", ""),
+        ("Thing", {}, ""),
+    ],
+)
+def test_the_form_shows_what_one_type_can_say(declared, default, expected):
+    parameters = (ParameterSpec(name="value", type=declared, default=default),)
+    (field,) = lower(pipeline(parameters=parameters)).parameters
+    assert annotation(field) == expected
+
+
+def test_a_name_that_prefect_keeps_is_refused():
+    parameters = tuple(ParameterSpec(name=name, type="int", default=1) for name in ("wait_for", "return_state"))
+    with pytest.raises(NameCollisionError) as caught:
+        lower(pipeline(parameters=parameters))
+    assert [item.message for item in caught.value.diagnostics] == [
+        "a pipeline's parameter cannot be called 'wait_for' here",
+        "a pipeline's parameter cannot be called 'return_state' here",
+    ]
+
+
+def test_values_beyond_the_limits_are_refused_together():
+    spec = pipeline(
+        make_step("load", "load", retry=RetrySpec(times=60, delay_seconds=1, backoff=1.1)),
+        parameters=(ParameterSpec(name="data", type="str", required=True),),
+        schedule=ScheduleSpec(cron="0 6 * * *", start="2026-01-01"),
+    )
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        lower(spec)
+    assert [item.why for item in caught.value.diagnostics] == [
+        "a scheduled run can only use defaults; without one: data",
+        "a Prefect schedule has no start: it runs from when it is deployed",
+        "Prefect takes at most 50 delays, the step asks for 60",
+    ]
+
+
+def test_options_of_a_step_that_is_not_there_are_refused():
+    with pytest.raises(ConfigError, match="no step 'lod'") as caught:
+        lower(pipeline(), steps={"churn": {"lod": {"tags": ["gpu"]}}})
+    assert caught.value.diagnostics[0].hint == "did you mean 'load'?"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"work_queue": "fast"}, "`work_queue` has an effect with `work_pool` only"),
+        ({"job_variables": {"env": {}}}, "`job_variables` has an effect with `work_pool` only"),
+        ({"flow_retry_delay_seconds": 3}, "has an effect with `flow_retries` only"),
+        ({"credentials": {"not a name": "block"}}, "'not a name' is none"),
+        ({"credentials": {"ZEN_LINEAGE_URL": "Not A Block"}}, "should match pattern"),
+        (
+            {"work_pool": "p", "job_variables": {"env": {"DB_PASSWORD": "hunter2"}}},
+            "would write the secret DB_PASSWORD into prefect.yaml",
+        ),
+        (
+            {"work_pool": "p", "job_variables": {"env": {"URL": "{{ prefect.blocks.secret.url }}"}}},
+            "would write the content of the block",
+        ),
+    ],
+)
+def test_options_without_effect_or_with_secrets_are_refused(options, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")) as caught:
+        PrefectOptions(**options)
+    assert "hunter2" not in str(caught.value).partition("[type=")[0]
