@@ -135,6 +135,12 @@ class AdapterLoadError(AdapterError):
     code = "ZEN-A102"
 
 
+class DeploymentError(AdapterError):
+    """A pipeline cannot be handed over to its orchestrator."""
+
+    code = "ZEN-A103"
+
+
 class ShimError(ZenError):
     """A task cannot run its step: manifest, code, inputs or settings are not what they must be."""
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from zen_airflow import deploying
 from zen_airflow.emission import emit_dag
 from zen_airflow.lowering import lower_pipeline
 from zen_airflow.options import AirflowOptions
 from zen_core.adapter.features import NATIVE, Feature, Support, SupportTable, lowered, unsupported
 from zen_core.adapter.options import AdapterOptions
-from zen_core.adapter.protocol import ADAPTER_API_VERSION, EmissionRequest, EmittedFile
+from zen_core.adapter.protocol import (
+    ADAPTER_API_VERSION,
+    Check,
+    Deployment,
+    DeployRequest,
+    EmissionRequest,
+    EmittedFile,
+)
 from zen_core.contract.manifest import CODE_FILE
+from zen_core.contract.settings import Settings
+from zen_core.diagnostics import Diagnostic
 from zen_core.ir.specs import PipelineSpec
 
 _NEEDS_KUBERNETES = unsupported('only the Kubernetes executor sizes a task: [adapters.airflow] executor = "kubernetes"')
@@ -19,7 +31,7 @@ class AirflowAdapter:
 
     name = "airflow"
     api_version = ADAPTER_API_VERSION
-    versions = "3.3"
+    versions = "2.11, 3.3"
     packages = ("apache-airflow",)
     options_model: type[AdapterOptions] = AirflowOptions
 
@@ -41,6 +53,19 @@ class AirflowAdapter:
     def sidecar_folder(self, pipeline: PipelineSpec) -> str:
         """`NAME.zen`, beside `NAME.py`."""
         return f"{pipeline.name}.zen"
+
+    def find_deployment_problems(self, request: DeployRequest) -> tuple[Diagnostic, ...]:
+        """A DAGs folder that cannot be used, and DAGs in it that would be in the way."""
+        return deploying.find_problems(request)
+
+    def deploy(self, request: DeployRequest) -> Deployment:
+        """Put the DAG into the DAGs folder."""
+        return deploying.deploy(request)
+
+    def examine(self, options: AdapterOptions, settings: Settings) -> Iterator[Check]:
+        """The installed Airflow, and the DAGs folder."""
+        assert isinstance(options, AirflowOptions)
+        yield from deploying.examine(self, options, settings)
 
 
 _SUPPORT: dict[Feature, Support] = {

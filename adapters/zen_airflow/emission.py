@@ -36,6 +36,9 @@ def emit_dag(dag: AirflowDag, *, zen_version: str, ir_digest: str, waived: tuple
         sdk_names=_sdk_names(dag),
         uses_timetable=dag.schedule is not None,
         uses_params=bool(dag.params),
+        # Names of Airflow's own, never values.
+        credentials=statement(literal(dag.credentials), depth=0, before="CREDENTIALS = ") if dag.credentials else "",
+        and_credentials=SourceText(", CREDENTIALS" if dag.credentials else ""),
         dag_arguments=[
             statement(expression, depth=1, before=f"{py_identifier(name)}=", after=",")
             for name, expression in _dag_arguments(dag).items()

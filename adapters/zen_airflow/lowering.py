@@ -20,7 +20,7 @@ from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpe
 
 END_TASK = "zen_end"
 """The task that closes the run. It is a teardown, so that it runs whatever happened and never changes the result."""
-RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", END_TASK})
+RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", "CREDENTIALS", END_TASK})
 """Names that the emitted file uses itself."""
 BACK_STOP_SECONDS = 60
 """How much later than the shim Airflow's own timeout strikes."""
@@ -102,6 +102,7 @@ class AirflowDag:
     tasks: tuple[AirflowTask, ...]
     orderings: tuple[tuple[tuple[str, ...], str], ...]
     leaves: tuple[str, ...]
+    credentials: dict[str, str] = field(default_factory=dict)
 
 
 def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: tuple[Feature, ...] = ()) -> AirflowDag:
@@ -151,6 +152,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         ),
         orderings=orderings,
         leaves=tuple(name for name, after in followers.items() if not after),
+        credentials=dict(options.credentials),
     )
 
 

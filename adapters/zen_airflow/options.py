@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from zen_core.adapter.options import AdapterOptions
+
+CredentialName = Annotated[str, StringConstraints(pattern=r"^(connection|variable):[A-Za-z0-9_.-]+$", max_length=200)]
+"""Where Airflow keeps a value: `connection:ID` or `variable:KEY`."""
 
 
 class AirflowStepOptions(BaseModel):
@@ -37,6 +40,13 @@ class AirflowOptions(AdapterOptions):
     """The Celery queue of all tasks that have none of their own. Needs `executor = "celery"`."""
     gpu_type_label: str | None = None
     """The node label that holds the GPU type, such as `cloud.google.com/gke-accelerator`. Needs Kubernetes."""
+    dags_folder: str | None = Field(default=None, min_length=1)
+    """The DAGs folder that `zen deploy` writes to; relative to the project."""
+    credentials: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], CredentialName] = Field(
+        default_factory=dict
+    )
+    """Environment variable -> `connection:ID` or `variable:KEY` of Airflow's that holds its value, such as
+    `ZEN_LINEAGE_URL = "connection:zen_lineage"`."""
     steps: dict[str, dict[str, AirflowStepOptions]] = Field(default_factory=dict)
     """Options of single steps, by pipeline and step."""
 

@@ -20,21 +20,30 @@ from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.workspace import open_workspace
 
+_TICKING = frozenset({"scheduled", "backfill"})
+"""The types of runs that stand for a tick of the schedule."""
 
-def run_step(dag_file: str, step: str, upstream: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+
+def run_step(
+    dag_file: str,
+    step: str,
+    upstream: Mapping[str, Mapping[str, Any]],
+    credentials: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Run one step of the run that this Airflow task belongs to.
 
     Args:
         dag_file: the emitted DAG file; manifest and code lie in the folder beside it.
         step: the step's name.
         upstream: what the upstream tasks returned, by step.
+        credentials: the Connection or Variable that holds the value of an environment variable, by variable.
 
     Returns:
         The refs by output name: what goes into the XCom.
     """
     context = _current_context()
     task_instance = context["ti"]
-    manifest, settings, code_root = _prepare(dag_file)
+    manifest, settings, code_root = _prepare(dag_file, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
         result = run_in_shim(
@@ -63,12 +72,12 @@ def run_step(dag_file: str, step: str, upstream: Mapping[str, Mapping[str, Any]]
     return {name: dict(ref) for name, ref in result.refs.items()}
 
 
-def end_run(dag_file: str) -> None:
+def end_run(dag_file: str, credentials: Mapping[str, str] | None = None) -> None:
     """Close the run: replay what was spooled, record how the run ended, and hand it on to MLflow."""
     from zen_metadata.shim.closing import close_run
 
     context = _current_context()
-    manifest, settings, _ = _prepare(dag_file)
+    manifest, settings, _ = _prepare(dag_file, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
         close_run(workspace, _run_record(manifest, settings, context), manifest.ir)
@@ -76,7 +85,12 @@ def end_run(dag_file: str) -> None:
         workspace.close()
 
 
-def _prepare(dag_file: str) -> tuple[PipelineManifest, Settings, Path | None]:
+def _prepare(dag_file: str, credentials: Mapping[str, str] | None) -> tuple[PipelineManifest, Settings, Path | None]:
+    if credentials:
+        from zen_airflow.credentials import read_credential
+        from zen_metadata.shim.credentials import apply_credentials
+
+        apply_credentials(credentials, read_credential)
     manifest = read_manifest(Path(dag_file).with_suffix(".zen"))
     # The address of the artifact store is needed before the bundle with the project's settings, and so the stacks, is
     # there: it can only come from the environment.
@@ -87,10 +101,12 @@ def _prepare(dag_file: str) -> tuple[PipelineManifest, Settings, Path | None]:
 
 def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping[str, Any]) -> RunRecord:
     dag_run, task_instance = context["dag_run"], context["ti"]
-    scheduled = "scheduled" in str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    scheduled = str(getattr(dag_run.run_type, "value", dag_run.run_type)) in _TICKING
+    # A manual run stands for the moment it was asked for: Airflow 3's run_after, and in Airflow 2, where every run has
+    # one, the logical date. The start of the run is no such moment, since clearing a task sets it again.
     given = (context.get("logical_date") if scheduled else None) or getattr(dag_run, "run_after", None)
     # Airflow's times are pendulum's, whose arithmetic does not go with the standard library's.
-    tick = datetime.fromisoformat((given or dag_run.start_date).isoformat())
+    tick = datetime.fromisoformat((given or context["logical_date"]).isoformat())
     log_url = str(getattr(task_instance, "log_url", "") or "")
     params = context["params"]
     return new_run(
@@ -101,9 +117,15 @@ def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping
         overrides={name: params[name] for name in manifest.parameters if name in params},
         tick=tick,
         scheduled_at=tick if scheduled else None,
-        run_url=log_url.partition("/tasks/")[0] if "/tasks/" in log_url else "",
+        run_url=_run_url(log_url),
         engine={"dag_id": task_instance.dag_id, "run_id": task_instance.run_id},
     )
+
+
+def _run_url(log_url: str) -> str:
+    """The page of the run that a task's log is on: `…/runs/RUN/tasks/…` in Airflow 3, `…?dag_run_id=RUN&…` in 2."""
+    page, found, _ = log_url.partition("/tasks/" if "/tasks/" in log_url else "&task_id=")
+    return page if found else ""
 
 
 def _is_cleared(task_instance: Any) -> bool:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from zen_core.adapter.features import NATIVE, Feature, Support, SupportTable, lowered, unsupported
 from zen_core.adapter.options import AdapterOptions
-from zen_core.adapter.protocol import ADAPTER_API_VERSION, EmissionRequest, EmittedFile
+from zen_core.adapter.protocol import (
+    ADAPTER_API_VERSION,
+    Check,
+    Deployment,
+    DeployRequest,
+    EmissionRequest,
+    EmittedFile,
+)
+from zen_core.contract.settings import Settings
+from zen_core.diagnostics import Diagnostic
 from zen_core.ir.specs import PipelineSpec
+from zen_prefect import deploying
 from zen_prefect.deployment_file import FILE, emit_deployment
 from zen_prefect.emission import emit_flow
 from zen_prefect.lowering import lower_pipeline
@@ -37,6 +49,19 @@ class PrefectAdapter:
     def sidecar_folder(self, pipeline: PipelineSpec) -> str:
         """`NAME.zen`, beside `NAME.py`."""
         return f"{pipeline.name}.zen"
+
+    def find_deployment_problems(self, request: DeployRequest) -> tuple[Diagnostic, ...]:
+        """A server, work pool or folder that cannot be used, and a deployment of that name which is another's."""
+        return deploying.find_problems(request)
+
+    def deploy(self, request: DeployRequest) -> Deployment:
+        """Write the flow's files, and make or update the deployment."""
+        return deploying.deploy(request)
+
+    def examine(self, options: AdapterOptions, settings: Settings) -> Iterator[Check]:
+        """The installed Prefect, its server, work pool and Secret blocks."""
+        assert isinstance(options, PrefectOptions)
+        yield from deploying.examine(self, options, settings)
 
 
 _NO_SIZE = unsupported("Prefect places a whole flow run, by the job variables of its work pool, and not single tasks")

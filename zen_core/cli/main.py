@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Pipelines": {
         "run": "Run a pipeline on this machine.",
         "compile": "Write native code for an orchestrator.",
+        "deploy": "Compile a pipeline and hand it over to its orchestrator.",
         "push": "Upload the code bundles of compiled pipelines.",
         "adapters": "Which orchestrators there are, and what each supports.",
     },
@@ -47,6 +48,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Stores": {
         "sync": "Record what was kept back, and bring MLflow up to date.",
         "store": "Check or upgrade the lineage store.",
+        "doctor": "Use each store and orchestrator once, and say what is wrong.",
     },
 }
 

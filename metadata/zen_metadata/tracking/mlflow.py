@@ -94,6 +94,14 @@ class MlflowTracker:
             )
         return str(found.experiment_id)
 
+    def try_out(self) -> None:
+        """Make a run in the experiment, end it and delete it. Raises TrackingError."""
+        experiment_id = self.experiment_id
+        with self._calls():
+            run = self._client.create_run(experiment_id, run_name="zen-doctor")
+            self._client.set_terminated(run.info.run_id)
+            self._client.delete_run(run.info.run_id)
+
     def create(self, projection: Projection, *, parent_id: str | None = None) -> str:
         """Make a run, with its name, tags and start; answer with its id. `fill` does the rest."""
         tags = dict(projection.tags)

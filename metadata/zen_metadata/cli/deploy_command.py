@@ -1,0 +1,164 @@
+"""`zen deploy`: compile a pipeline, check what would fail later, and hand it over to the orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zen_core.cli.context import CliContext, json_option
+from zen_core.cli.output import print_json
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import AdapterError, CompilationError, DeploymentError, StoreError
+
+if TYPE_CHECKING:
+    from zen_core.adapter.protocol import DeployingAdapter, Deployment, DeployRequest
+    from zen_core.contract.settings import Settings
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option("--for", "target", required=True, metavar="TARGET", help="An adapter's name. See 'zen adapters'.")
+@click.option("--dry-run", is_flag=True, help="Check everything, and change nothing.")
+@click.option(
+    "--code",
+    type=click.Choice(["bundle", "installed"]),
+    default="bundle",
+    show_default=True,
+    help="Whether the code travels with the pipeline, or is in the worker's image.",
+)
+@json_option
+@click.pass_obj
+def deploy(context: CliContext, pipeline: str, target: str, dry_run: bool, code: str, as_json: bool) -> None:
+    """Compile a pipeline and hand it over to its orchestrator.
+
+    PIPELINE is path/to/file.py:name or package.module:name. Everything that would fail later is said first, all
+    at once: then nothing has changed. Deploying the same pipeline again changes nothing.
+    """
+    settings = context.settings()
+    adapter = _deploying_adapter(target)
+    request, code_digest = _compile(pipeline, settings, adapter, code)
+    warnings = _refuse_what_would_fail(request, adapter, context)
+    if dry_run:
+        _report(None, request, target, warnings, as_json)
+        return
+    warnings += _push(request, code_digest)
+    _report(adapter.deploy(request), request, target, warnings, as_json)
+
+
+def _deploying_adapter(target: str) -> DeployingAdapter:
+    from zen_core.adapter.protocol import DeployingAdapter
+    from zen_core.adapter.registry import adapter_names, load_adapter
+
+    adapter = load_adapter(target)
+    if not isinstance(adapter, DeployingAdapter):
+        able = [name for name in adapter_names() if isinstance(load_adapter(name), DeployingAdapter)]
+        raise AdapterError(
+            f"the adapter {target!r} has nowhere to deploy to",
+            hint=f"deploy for: {', '.join(able)}" if able else "no installed adapter can",
+        )
+    return adapter
+
+
+def _compile(pipeline: str, settings: Settings, adapter: DeployingAdapter, code: str) -> tuple[DeployRequest, str]:
+    """The request, and the digest of the code bundle ("" without one)."""
+    from zen_core.adapter.protocol import DeployRequest
+    from zen_core.authoring.loading import load_pipeline
+    from zen_core.compiler.compile import compile_pipeline, read_options
+    from zen_core.contract.manifest import MANIFEST_FILE
+
+    built = load_pipeline(pipeline, settings).build(settings)
+    if not built.importable:
+        raise CompilationError(diagnostics=built.not_importable)
+    installed = code == "installed"
+    compiled = compile_pipeline(built.spec, built.functions, settings, adapter=adapter, installed_code=installed)
+    (manifest,) = (file for file in compiled.files if file.path.endswith(f"/{MANIFEST_FILE}"))
+    request = DeployRequest(built.spec, compiled.files, settings, read_options(adapter, settings))
+    return request, "" if installed else _code_digest(manifest.content)
+
+
+def _code_digest(manifest: bytes) -> str:
+    import json
+
+    from zen_core.contract.manifest import manifest_from_json
+
+    return manifest_from_json(json.loads(manifest)).code_digest
+
+
+def _refuse_what_would_fail(request: DeployRequest, adapter: DeployingAdapter, context: CliContext) -> list[Diagnostic]:
+    """Raise with every problem, or answer with what should be known."""
+    from zen_core.contract.settings import load_settings
+    from zen_metadata.deploying import examine_for_workers
+
+    settings = request.settings
+    written = load_settings(settings.root, stack=settings.stack, environ={})
+    credentials = getattr(request.options, "credentials", {})
+    found = examine_for_workers(request.pipeline, settings, written, credentials)
+    problems = [*found.problems, *adapter.find_deployment_problems(request)]
+    if problems:
+        raise DeploymentError(diagnostics=problems)
+    return list(found.warnings)
+
+
+def _push(request: DeployRequest, code_digest: str) -> list[Diagnostic]:
+    """Put the code bundle into the artifact store too, for workers that do not see it beside the emitted file."""
+    from zen_core.contract.manifest import CODE_FILE
+    from zen_metadata.artifacts.store import ArtifactStore
+    from zen_metadata.shim.code import bundle_location
+
+    settings = request.settings
+    if not code_digest or not settings.artifact_url:
+        return []
+    (bundle,) = (file for file in request.files if file.path.endswith(f"/{CODE_FILE}"))
+    location = bundle_location(code_digest)
+    try:
+        artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
+        if not artifacts.exists(location):
+            artifacts.write_bytes(location, bundle.content)
+    except StoreError as error:
+        return [
+            Diagnostic(
+                error.diagnostics[0].code,
+                "the code bundle is not in the artifact store, only beside the emitted file",
+                why=error.message,
+                hint="`zen push` uploads it later; workers that see the emitted file do not need it",
+            )
+        ]
+    return []
+
+
+def _report(
+    done: Deployment | None, request: DeployRequest, target: str, warnings: Sequence[Diagnostic], as_json: bool
+) -> None:
+    told = [*warnings, *(done.warnings if done else ())]
+    if as_json:
+        print_json(_document(done, request, target, told))
+        return
+    if done is None:
+        click.echo(f"{request.pipeline.name} can be deployed for {target}; nothing was changed")
+    else:
+        click.echo(f"{request.pipeline.name} for {target}: {done.name}, {done.place}")
+        for path in done.changed:
+            click.echo(f"  wrote {path}")
+        if not done.changed:
+            click.echo("  unchanged: it was deployed already")
+        click.echo(f"  start it: {done.start}")
+    for warning in told:
+        click.echo(warning.render().replace("error ", "warning ", 1), err=True)
+
+
+def _document(
+    done: Deployment | None, request: DeployRequest, target: str, warnings: Sequence[Diagnostic]
+) -> dict[str, Any]:
+    return {
+        "target": target,
+        "pipeline": request.pipeline.name,
+        "ir_digest": request.pipeline.digest,
+        "deployed": done is not None,
+        "name": done.name if done else None,
+        "place": done.place if done else None,
+        "changed": list(done.changed) if done else [],
+        "start": done.start if done else None,
+        "warnings": [warning.to_json() for warning in warnings],
+    }
