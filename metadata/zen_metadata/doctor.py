@@ -52,10 +52,7 @@ def _use_lineage_store(settings: Settings) -> Answer:
 
     if _is_not_made_yet(settings):
         return "not made yet, the first run makes it", None
-    problems = schema.check(settings.lineage_url)
-    if problems:
-        return "reached", problems[0]
-    store = open_lineage_store(settings.lineage_url)
+    store = open_lineage_store(settings.lineage_url, create=False)
     try:
         version = hashlib.sha256(os.urandom(16)).hexdigest()
         store.remember_file_digest(_PROBE, version, version)
@@ -63,6 +60,9 @@ def _use_lineage_store(settings: Settings) -> Answer:
             return "reached", Diagnostic("ZEN-M100", "what was written cannot be read back", "lineage store")
     finally:
         store.close()
+    problems = schema.check(settings.lineage_url)
+    if problems:
+        return "written and read", problems[0]
     return f"written and read, schema {schema.REVISIONS[-1]}", None
 
 

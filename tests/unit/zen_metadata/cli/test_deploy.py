@@ -1,0 +1,204 @@
+import json
+import os
+import zipfile
+
+import pytest
+
+STACK = """
+project = "{project}"
+
+[stacks.team]
+deployment = "airflow-prod"
+lineage_url = "postgresql://db.example.com/zen"
+artifact_url = "memory://deploy-tests"
+data_root = "/srv/data"
+
+[adapters.airflow]
+dags_folder = "dags"
+"""
+
+
+@pytest.fixture
+def dags(project):
+    folder = project.root / "dags"
+    folder.mkdir()
+    (project.root / "zen.toml").write_text(STACK.format(project="shop"))
+    return folder
+
+
+def deploy(project, *arguments, stack="team"):
+    chosen = ["--stack", stack] if stack else []
+    return project.zen(*chosen, "deploy", f"{project.module}.py:churn", "--for", "airflow", *arguments)
+
+
+def test_puts_the_dag_and_what_lies_beside_it_into_the_folder(project, dags):
+    done = deploy(project)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"churn for airflow: churn, {project.root / 'dags'}",
+        "  wrote churn.py",
+        "  wrote churn.zen/.airflowignore",
+        "  wrote churn.zen/code.zip",
+        "  wrote churn.zen/manifest.json",
+        "  start it: airflow dags trigger churn",
+    ]
+    assert (dags / "churn.py").exists()
+
+
+def test_a_second_time_nothing_changes(project, dags):
+    deploy(project)
+    before = {path: path.stat().st_mtime_ns for path in dags.rglob("*") if path.is_file()}
+    done = deploy(project)
+    assert "unchanged: it was deployed already" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in dags.rglob("*") if path.is_file()} == before
+
+
+def test_a_dry_run_changes_nothing(project, dags):
+    done = deploy(project, "--dry-run")
+    assert done.exit_code == 0
+    assert "churn can be deployed for airflow; nothing was changed" in done.stdout
+    assert not list(dags.iterdir())
+
+
+def test_json_says_what_was_done(project, dags):
+    document = json.loads(deploy(project, "--json").stdout)
+    assert document["deployed"] is True
+    assert document["name"] == "churn"
+    assert document["start"] == "airflow dags trigger churn"
+    assert "churn.py" in document["changed"]
+    assert document["warnings"] == []
+
+
+def test_everything_that_would_fail_later_is_said_at_once_and_nothing_is_written(project, dags, monkeypatch):
+    monkeypatch.setenv("ZEN_LINEAGE_URL", "sqlite:////tmp/zen.db")
+    (project.root / "zen.toml").write_text('[adapters.airflow]\ndags_folder = "dags"\n')
+    done = deploy(project, stack=None)
+    assert done.exit_code == 3
+    for text in (
+        "error ZEN-S108: a task will need the name of the deployment",
+        "error ZEN-S108: a task will need the address of the artifact store",
+        "error ZEN-S109: a store lies at a path of this machine",
+        "error ZEN-S107: the file 'rows.txt' is relative, and there is no data root",
+        "parameter 'data' of pipeline 'churn'",
+    ):
+        assert text in done.stderr
+    assert not list(dags.iterdir())
+
+
+def test_what_only_the_environment_here_says_is_a_warning(project, dags, monkeypatch):
+    monkeypatch.setenv("ZEN_DEPLOYMENT", "airflow-prod")
+    text = (project.root / "zen.toml").read_text().replace('deployment = "airflow-prod"\n', "")
+    (project.root / "zen.toml").write_text(text)
+    done = deploy(project)
+    assert done.exit_code == 0, done.stderr
+    assert "warning ZEN-S111: a task will need the name of the deployment" in done.stderr
+    assert "set ZEN_DEPLOYMENT in the workers' environment too" in done.stderr
+
+
+def test_an_address_may_come_from_the_orchestrator(project, dags):
+    text = (project.root / "zen.toml").read_text().replace('lineage_url = "postgresql://db.example.com/zen"\n', "")
+    text += '[adapters.airflow.credentials]\nZEN_LINEAGE_URL = "connection:zen_lineage"\n'
+    (project.root / "zen.toml").write_text(text)
+    done = deploy(project)
+    assert done.exit_code == 0, done.stderr
+    emitted = (dags / "churn.py").read_text()
+    assert 'CREDENTIALS = {"ZEN_LINEAGE_URL": "connection:zen_lineage"}' in emitted
+    assert "runtime.run_step(__file__, step, upstream, CREDENTIALS)" in emitted
+    assert "runtime.end_run(__file__, CREDENTIALS)" in emitted
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        'from airflow.sdk import DAG\nwith DAG("churn", schedule=None):\n    pass\n',
+        'import airflow\ndag = airflow.DAG(dag_id="churn")\n',
+        "from airflow.sdk import dag\n@dag\ndef churn():\n    pass\n",
+        'from airflow.sdk import dag\n@dag(dag_id="churn", schedule=None)\ndef other():\n    pass\n',
+    ],
+)
+def test_another_dag_of_that_name_is_not_touched(project, dags, foreign):
+    (dags / "team").mkdir(exist_ok=True)
+    (dags / "team" / "theirs.py").write_text(foreign)
+    done = deploy(project)
+    assert done.exit_code == 3
+    assert "error ZEN-A105: the DAGs folder has a DAG 'churn' already" in done.stderr
+    assert "theirs.py" in done.stderr
+    assert not (dags / "churn.py").exists()
+    assert (dags / "team" / "theirs.py").read_text() == foreign
+
+
+def test_a_packaged_dag_of_that_name_is_found_too(project, dags):
+    with zipfile.ZipFile(dags / "packaged.zip", "w") as archive:
+        archive.writestr("inside.py", 'DAG("churn")')
+    assert "packaged.zip" in deploy(project).stderr
+
+
+def test_dags_of_other_names_and_broken_files_are_no_matter(project, dags):
+    (dags / "theirs.py").write_text('DAG("theirs")')
+    (dags / "broken.py").write_text("def (")
+    (dags / "broken.zip").write_bytes(b"no zip")
+    assert deploy(project).exit_code == 0
+
+
+def test_a_file_of_that_name_that_zen_did_not_write_is_not_replaced(project, dags):
+    (dags / "churn.py").write_text("print('mine')\n")
+    done = deploy(project)
+    assert done.exit_code == 3
+    assert "churn.py in the DAGs folder would be replaced" in done.stderr
+    assert "it was not emitted by Zen" in done.stderr
+    assert (dags / "churn.py").read_text() == "print('mine')\n"
+
+
+def test_another_projects_pipeline_is_not_replaced(project, dags):
+    deploy(project)
+    (project.root / "zen.toml").write_text(STACK.format(project="other"))
+    done = deploy(project)
+    assert done.exit_code == 3
+    assert "it belongs to the project 'shop'" in done.stderr
+
+
+def test_new_code_replaces_the_old_and_older_files_put_back_are_the_older_dag(project, dags):
+    deploy(project)
+    before = {path: path.read_bytes() for path in dags.rglob("*") if path.is_file()}
+    source = project.root / f"{project.module}.py"
+    source.write_text(source.read_text().replace("return 0.9", "return 0.8"))
+    # A process loads a module once.
+    os.rename(source, project.root / f"{project.module}_new.py")
+    project.module += "_new"
+    assert deploy(project).exit_code == 0
+    assert (dags / "churn.zen" / "manifest.json").read_bytes() != before[dags / "churn.zen" / "manifest.json"]
+    for path, content in before.items():
+        path.write_bytes(content)
+    with zipfile.ZipFile(dags / "churn.zen" / "code.zip") as bundle:
+        assert any(b"return 0.9" in bundle.read(name) for name in bundle.namelist())
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("", "where the DAG is to go is not known"),
+        ('dags_folder = "nowhere"', "is not there"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_named(project, dags, setting, message):
+    text = (project.root / "zen.toml").read_text().replace('dags_folder = "dags"', setting)
+    (project.root / "zen.toml").write_text(text)
+    done = deploy(project)
+    assert done.exit_code == 3
+    assert message in done.stderr
+    assert "[adapters.airflow] dags_folder" in done.stderr
+
+
+def test_an_engine_is_no_place_to_deploy_to(project):
+    done = project.zen("deploy", f"{project.module}.py:churn", "--for", "local")
+    assert done.exit_code == 3
+    assert "the adapter 'local' has nowhere to deploy to" in done.stderr
+    assert "airflow" in done.stderr
+
+
+def test_prefect_is_needed_to_deploy_to_it(project, dags):
+    text = (project.root / "zen.toml").read_text() + '[adapters.prefect]\nwork_pool = "p"\nflows_folder = "flows"\n'
+    (project.root / "zen.toml").write_text(text)
+    done = project.zen("--stack", "team", "deploy", f"{project.module}.py:churn", "--for", "prefect")
+    assert done.exit_code == 3
+    assert 'pip install "zen-core[prefect]"' in done.stderr
