@@ -1,5 +1,6 @@
 """The pinned sets: fit for any package index, and equal where cache keys must agree."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -10,12 +11,31 @@ FILES = sorted((ROOT / "constraints").glob("*.txt"))
 IN_CACHE_KEYS = ("numpy", "pandas", "pyarrow", "pydantic", "scikit-learn")
 
 
+def _environments() -> set[str]:
+    """The keys of ENVIRONMENTS in tools/environments.py, which is no part of the wheel."""
+    (table,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((ROOT / "tools" / "environments.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ENVIRONMENTS"
+    )
+    return set(table)
+
+
 def _pins(file: Path) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_there_are_some() -> None:
     assert "core.txt" in [file.name for file in FILES]
+
+
+def test_each_environment_has_its_set_and_is_there_for_the_integration_tests() -> None:
+    environments = _environments()
+    assert {file.stem for file in FILES} == environments
+    assert {file.stem for file in (ROOT / "constraints").glob("*.in")} == environments
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (built,) = re.findall(r"^integration-tests: \$\(foreach name,([a-z0-9 ]+),", makefile, re.MULTILINE)
+    assert set(built.split()) == environments
 
 
 @pytest.mark.parametrize("package", IN_CACHE_KEYS)

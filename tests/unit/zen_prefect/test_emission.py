@@ -106,15 +106,35 @@ def test_every_option_reaches_the_files():
         {"prefect.deployments.steps.git_clone": {"repository": "https://example.com/flows.git"}}
     ]
     for expected in (
-        "max_workers=3",
+        "max_workers=4",  # a thread for each task, since one that waits for another holds it
         "    retries=2,",
         "retry_delay_seconds=60",
         'tags=["gpu"]',
         'CREDENTIALS = {"ZEN_LINEAGE_URL": "zen-lineage-url"}',
         "end_run(__file__, flow_run, state, CREDENTIALS)",
-        "run_step(__file__, step, upstream, CREDENTIALS)",
+        "run_step(__file__, step, upstream, CREDENTIALS, at_once=3)",
     ):
         assert expected in module
+
+
+@pytest.mark.parametrize(
+    "text", ["\U0001f680 größe \u2028 \x7f", 'it\'s "quoted"\\n', "\\ud83d\\ude80", "0123", "null", "#no"]
+)
+def test_texts_and_keys_are_read_back_by_yaml_as_they_are(text):
+    variables = {"env": {text: text, "NO": "1", "on": "x", "A.b": "y"}}
+    options = PrefectOptions(work_pool="p", work_queue=text, job_variables=variables)
+    spec = find_case("single").spec.model_copy(update={"description": text})
+    (deployment,) = yaml.safe_load(emit(spec, options)[1])["deployments"]
+    assert deployment["work_pool"] == {"name": "p", "work_queue_name": text, "job_variables": variables}
+    assert deployment["description"] == text.splitlines()[0].strip()
+
+
+@pytest.mark.parametrize("text", ["{{ ds }}", "{{{ prefect.blocks.secret.x }}}", "{{{{a}}}}"])
+def test_braces_of_a_description_are_no_template_of_prefects(text):
+    spec = find_case("single").spec.model_copy(update={"description": text})
+    (deployment,) = yaml.safe_load(emit(spec)[1])["deployments"]
+    assert "{{" not in deployment["description"]
+    assert deployment["description"].replace(" ", "") == text.replace(" ", "")
 
 
 def test_waived_features_are_named_in_the_header():

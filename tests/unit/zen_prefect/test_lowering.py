@@ -1,5 +1,6 @@
 import pytest
 
+from zen_core.contract.values import from_json
 from zen_core.errors import ConfigError, NameCollisionError, UnsupportedFeatureError
 from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, ScheduleSpec
 from zen_core.testing.cases.build import make_step, read
@@ -45,6 +46,33 @@ def test_a_step_may_be_called_like_the_pipeline():
     flow = lower(pipeline(make_step("churn", "load")))
     assert flow.tasks[0].identifier == "churn"
     assert flow.identifier == "churn_"
+
+
+def test_the_flow_keeps_out_of_the_way_of_all_tasks():
+    assert lower(pipeline(make_step("churn", "load"), make_step("churn_", "load"))).identifier == "churn__"
+
+
+@pytest.mark.parametrize("name", ["wait_for", "return_state", "self", "cls", "_hidden"])
+def test_names_of_parameters_that_prefect_cannot_take_are_refused(name):
+    parameters = (ParameterSpec(name=name, type="int", default=1),)
+    with pytest.raises(NameCollisionError, match=f"cannot be called '{name}' here"):
+        lower(pipeline(parameters=parameters))
+
+
+@pytest.mark.parametrize(("most", "threads", "at_once"), [(8, 8, None), (3, 3, None), (2, 3, 2)])
+def test_a_task_that_waits_takes_no_place_of_one_that_works(most, threads, at_once):
+    flow = lower(pipeline(*(make_step(name, "load") for name in "abc")), max_workers=most)
+    assert (flow.threads, flow.at_once) == (threads, at_once)
+
+
+@pytest.mark.parametrize("key", ["$ref", "__prefect_kind"])
+def test_a_default_with_keys_that_prefect_reads_is_handed_over_in_another_form(key):
+    default = {"a": [{key: "json", "value": "1"}], "b": {"c": 2}}
+    parameter = ParameterSpec(name="p", type="dict", default=default)
+    (field,) = lower(pipeline(parameters=(parameter,))).parameters
+    assert f"{key!r}: " not in repr(field.default)
+    assert field.default["b"] == {"c": 2}
+    assert from_json(field.default) == default
 
 
 def test_parameters_without_a_default_come_first():

@@ -25,6 +25,7 @@ PROJECT = {
     "flows/credentials.json": "{}\n",
     "flows/out.zen/manifest.json": "{}\n",
     "flows/dag.py": '"""An Airflow DAG, emitted by Zen 0.1.0. Do not edit."""\n',
+    "flows/prefect.yaml": "# A Prefect deployment, emitted by Zen 0.1.0. Do not edit.\n",
     "lib/shop/__init__.py": "",
     "lib/shop/prices.py": "import late_helper\nimport importlib\nimportlib.import_module('plugins.one')\n",
     "late_helper.py": "x = 1\n",
@@ -97,7 +98,7 @@ def test_an_edit_of_code_changes_the_digest(project, name):
 
 def test_emitted_files_committed_in_the_package_do_not_count(project):
     before = bundle_of(project())
-    assert "flows/dag.py" not in before.names
+    assert not {"flows/dag.py", "flows/prefect.yaml"}.intersection(before.names)
     after = bundle_of(project({"flows/dag.py": '"""An Airflow DAG, emitted by Zen 9.9. Do not edit."""\nx\n'}))
     assert before == after
 

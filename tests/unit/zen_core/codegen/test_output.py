@@ -35,6 +35,41 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["churn.zen"]
 
 
+def emitted(pipeline, start=""):
+    return f"{start}A flow, emitted by Zen 1\n{start}Pipeline: {pipeline}\n{start}IR: sha256:0\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("found", "whose"),
+    [
+        (emitted("sales", "# "), "belongs to the pipeline 'sales'"),
+        (b"name: my-own\n", "is no file of Zen's"),
+        (b"x: 1\n" * 200 + b"# Pipeline: churn\n", "is no file of Zen's"),
+    ],
+)
+def test_a_file_of_somebody_else_is_not_replaced(tmp_path, found, whose):
+    (tmp_path / "prefect.yaml").write_bytes(found)
+    files = {"churn.py": emitted("churn"), "prefect.yaml": emitted("churn", "# ")}
+    with pytest.raises(CompilationError, match=whose) as caught:
+        write_files(tmp_path, files)
+    (problem,) = caught.value.diagnostics
+    assert "prefect.yaml" in problem.message
+    assert problem.hint == f"give each pipeline a folder of its own: --out {tmp_path.as_posix()}/churn"
+    assert [path.name for path in tmp_path.iterdir()] == ["prefect.yaml"]
+    assert (tmp_path / "prefect.yaml").read_bytes() == found
+
+
+def test_the_users_own_module_is_not_replaced_by_the_file_that_it_compiles_to(tmp_path):
+    (tmp_path / "churn.py").write_text("from zen_core import pipeline\n")
+    with pytest.raises(CompilationError, match=r"churn.py is no file of Zen's"):
+        write_files(tmp_path, {"churn.py": emitted("churn")})
+
+
+def test_an_older_file_of_the_same_pipeline_is_replaced(tmp_path):
+    (tmp_path / "churn.py").write_bytes(emitted("churn") + b"old = 1\n")
+    assert write_files(tmp_path, {"churn.py": emitted("churn")}) == ("churn.py",)
+
+
 @pytest.mark.parametrize("path", ["../x.py", "/etc/x.py", "a/../../x"])
 def test_a_path_out_of_the_folder_is_a_bug(tmp_path, path):
     with pytest.raises(InternalError, match="leads out"):

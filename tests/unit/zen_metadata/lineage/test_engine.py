@@ -41,6 +41,29 @@ def test_the_driver_need_not_be_named() -> None:
     assert make_engine("postgresql://host/db").dialect.name == "postgresql"
 
 
+@pytest.mark.parametrize(
+    ("sqlalchemy", "drivers", "package"),
+    [("1.4.54", "psycopg2", "psycopg2-binary"), ("2.1.9", "psycopg or psycopg2", "'zen-core[postgresql]'")],
+)
+def test_a_missing_driver_is_named_for_the_sqlalchemy_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, sqlalchemy: str, drivers: str, package: str
+) -> None:
+    monkeypatch.setattr("sqlalchemy.__version__", sqlalchemy)
+    monkeypatch.setattr("zen_metadata.lineage.sql.engine.find_spec", lambda name: None)
+    with pytest.raises(StoreError, match="no PostgreSQL driver is installed for postgresql://host/db") as caught:
+        make_engine("postgresql://me:secret@host/db")
+    (problem,) = caught.value.diagnostics
+    assert problem.why == f"SQLAlchemy {sqlalchemy}, which is installed here, can use {drivers}"
+    assert problem.hint == f"install one: pip install {package}"
+
+
+@pytest.mark.parametrize("written", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_a_driver_that_this_sqlalchemy_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    pytest.importorskip("psycopg2")
+    monkeypatch.setattr("sqlalchemy.__version__", "1.4.54")
+    assert make_engine(f"{written}://host/db").dialect.driver == "psycopg2"
+
+
 def test_a_relative_path_stays_where_it_was_when_the_folder_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
