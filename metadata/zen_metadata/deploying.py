@@ -67,7 +67,7 @@ def _missing(key: str, variable: str, what: str) -> Diagnostic:
 
 def _only_here(variable: str, what: str) -> Diagnostic:
     return Diagnostic(
-        "ZEN-S111",
+        "ZEN-S113",
         f"a task will need {what}, which only the environment here says",
         where=variable,
         hint=f"set {variable} in the workers' environment too, or write it into a stack of zen.toml",

@@ -31,7 +31,7 @@ def apply_credentials(references: Mapping[str, str], read: Callable[[str], str])
         except MissingCredentialError as error:
             problems.append(
                 Diagnostic(
-                    "ZEN-S110",
+                    "ZEN-S112",
                     f"the value of {variable} is not there: {error}",
                     where=f"credentials {variable} = {reference!r}",
                     hint="make it in the orchestrator, or correct the name in zen.toml and deploy again",

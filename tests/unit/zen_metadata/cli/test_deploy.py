@@ -91,7 +91,7 @@ def test_what_only_the_environment_here_says_is_a_warning(project, dags, monkeyp
     (project.root / "zen.toml").write_text(text)
     done = deploy(project)
     assert done.exit_code == 0, done.stderr
-    assert "warning ZEN-S111: a task will need the name of the deployment" in done.stderr
+    assert "warning ZEN-S113: a task will need the name of the deployment" in done.stderr
     assert "set ZEN_DEPLOYMENT in the workers' environment too" in done.stderr
 
 
