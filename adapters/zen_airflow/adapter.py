@@ -60,7 +60,7 @@ class AirflowAdapter:
 
     def deploy(self, request: DeployRequest) -> Deployment:
         """Put the DAG into the DAGs folder."""
-        return deploying.deploy(request)
+        return deploying.deploy(self, request)
 
     def examine(self, options: AdapterOptions, settings: Settings) -> Iterator[Check]:
         """The installed Airflow, and the DAGs folder."""

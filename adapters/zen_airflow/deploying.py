@@ -47,7 +47,7 @@ def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
     return tuple(problems)
 
 
-def deploy(request: DeployRequest) -> Deployment:
+def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
     """Write the files into the DAGs folder, the DAG's own file last. Raises DeploymentError, CompilationError."""
     assert isinstance(request.options, AirflowOptions)
     folder = _folder(request.options, request.settings)
@@ -55,17 +55,24 @@ def deploy(request: DeployRequest) -> Deployment:
         raise DeploymentError(diagnostics=[folder])
     changed = write_files(folder, {file.path: file.content for file in request.files})
     dag_id = request.pipeline.name
-    return Deployment(dag_id, str(folder), changed, start=f"airflow dags trigger {dag_id}")
+    installed = _installed_version()
+    warning = find_untested(adapter, "Airflow", installed) if installed else None
+    return Deployment(
+        dag_id,
+        str(folder),
+        changed,
+        start=f"airflow dags trigger {dag_id}",
+        warnings=(warning,) if warning else (),
+    )
 
 
 def examine(adapter: Adapter, options: AirflowOptions, settings: Settings) -> Iterator[Check]:
     """The DAGs folder by writing to it, and the installed version."""
-    try:
-        found = version("apache-airflow-core" if _is_installed("apache-airflow-core") else "apache-airflow")
-    except PackageNotFoundError:
+    installed = _installed_version()
+    if installed is None:
         yield Check("airflow", "not installed here, which compiling and deploying do not need")
     else:
-        yield Check("airflow", found, find_untested(adapter, "Airflow", found), is_warning=True)
+        yield Check("airflow", installed, find_untested(adapter, "Airflow", installed), is_warning=True)
     if options.dags_folder is None:
         yield Check("airflow: DAGs folder", "not set, so `zen deploy` has nowhere to write")
         return
@@ -77,12 +84,11 @@ def examine(adapter: Adapter, options: AirflowOptions, settings: Settings) -> It
         yield Check("airflow: DAGs folder", f"{folder}, can be written, {count} Python files")
 
 
-def _is_installed(distribution: str) -> bool:
+def _installed_version() -> str | None:
     try:
-        version(distribution)
+        return version("apache-airflow")
     except PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _folder(options: AirflowOptions, settings: Settings) -> Path | Diagnostic:

@@ -56,7 +56,7 @@ class PrefectAdapter:
 
     def deploy(self, request: DeployRequest) -> Deployment:
         """Write the flow's files, and make or update the deployment."""
-        return deploying.deploy(request)
+        return deploying.deploy(self, request)
 
     def examine(self, options: AdapterOptions, settings: Settings) -> Iterator[Check]:
         """The installed Prefect, its server, work pool and Secret blocks."""

@@ -46,7 +46,7 @@ def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
     return tuple(problems)
 
 
-def deploy(request: DeployRequest) -> Deployment:
+def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
     """Write the files, then make or update the deployment. Raises DeploymentError, CompilationError."""
     options = request.options
     assert isinstance(options, PrefectOptions)
@@ -59,7 +59,7 @@ def deploy(request: DeployRequest) -> Deployment:
         client.create_deployment(
             client.create_flow_from_name(flow.name), **_document(flow, request, folder, _paused(known))
         )
-        warning = find_untested_server(client)
+        warning = find_untested(adapter, "the Prefect server", _server_version(client))
     return Deployment(
         f"{flow.name}/{options.deployment_name}",
         _address(),
@@ -83,9 +83,9 @@ def examine(adapter: Adapter, options: PrefectOptions, settings: Settings) -> It
     try:
         with _client() as client:
             started = time.perf_counter()
-            number = client.api_version()
+            number = _server_version(client)
             took = (time.perf_counter() - started) * 1000
-            warning = find_untested_server(client)
+            warning = find_untested(adapter, "the Prefect server", number)
             yield Check("prefect: server", f"{_address()}: {number} ({took:.0f} ms)", warning, is_warning=True)
             if options.work_pool is not None:
                 yield _examine_pool(client, options.work_pool)
@@ -94,13 +94,6 @@ def examine(adapter: Adapter, options: PrefectOptions, settings: Settings) -> It
                 yield Check(f"prefect: Secret block {block}", f"for {variable}", problem)
     except DeploymentError as error:
         yield Check("prefect: server", _address(), error.diagnostics[0])
-
-
-def find_untested_server(client: Any) -> Diagnostic | None:
-    """A warning where the server is of a version that this adapter was not tested with."""
-    from zen_prefect.adapter import PrefectAdapter
-
-    return find_untested(PrefectAdapter(), "the Prefect server", _server_version(client))
 
 
 # -- Prefect's server -------------------------------------------------------------------------------------------

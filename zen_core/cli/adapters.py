@@ -60,7 +60,20 @@ class InstalledAdapter:
         if not self.packages:
             return "built in"
         found = [f"{package} {number}" for package, number in self.packages.items() if number]
-        return ", ".join(found) or "not installed"
+        text = ", ".join(found) or "not installed"
+        return f"{text} (untested)" if self.is_untested else text
+
+    @property
+    def is_untested(self) -> bool:
+        """Whether the orchestrator that is installed here is of a version that the adapter was not tested with."""
+        from zen_core.adapter.versions import is_tested
+
+        numbers = [number for package, number in self.packages.items() if package in self._own and number]
+        return self.adapter is not None and any(not is_tested(self.adapter.versions, number) for number in numbers)
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return getattr(self.adapter, "packages", ())
 
 
 @click.command()
