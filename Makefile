@@ -36,7 +36,7 @@ lint: .venvs/core/ready
 	$(CORE)/ruff check .
 	$(CORE)/ruff format --check .
 	$(CORE)/mypy
-	$(CORE)/mypy tools integration_tests/services integration_tests/conftest.py
+	$(CORE)/mypy tools integration_tests/services integration_tests/equivalence integration_tests/conftest.py
 	$(CORE)/lint-imports
 	$(PYTHON) -m tools.environments check
 
@@ -51,7 +51,7 @@ wheel-tests: .venvs/core/ready  ## the tests against the built wheel instead of 
 	$(PYTHON) -m tools.environments wheel
 	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -n auto -o pythonpath= -p installed_only
 
-integration-tests: .venvs/core/ready .venvs/airflow3/ready  ## the tests that start real servers
+integration-tests: $(foreach name,core airflow3 airflow211 prefect sqlalchemy14,.venvs/$(name)/ready)  ## the tests that start real servers
 	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs
 
 .venvs/%/ready: constraints/%.txt constraints/%.in $(SETUP) | python

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from benchmarks import commands, lineage_store, local_engine, parsing
+from benchmarks import airflow_tasks, commands, lineage_store, local_engine, parsing, postgresql, prefect_tasks
 from benchmarks.report import Figure, show
 
 SUBJECTS = {
@@ -17,6 +17,9 @@ SUBJECTS = {
     "commands": commands.measure,
     "parsing": parsing.measure,
     "lineage": lineage_store.measure,
+    "postgresql": postgresql.measure,
+    "airflow": airflow_tasks.measure,
+    "prefect": prefect_tasks.measure,
 }
 
 

@@ -29,5 +29,13 @@ def chain_of_100(seed: int = 0):
 
 
 @pipeline
+def chain_of_20(seed: int = 0):
+    value = begin(seed)
+    for _ in range(18):
+        value = count(value)
+    finish(value)
+
+
+@pipeline
 def three_steps(seed: int = 0):
     finish(count(begin(seed)))

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.emitted import ROOT, compile_chain
 from benchmarks.report import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
 AIRFLOW_PYTHON = ROOT / ".venvs" / "airflow3" / "bin" / "python"
 
 BY_HAND = """\
@@ -58,14 +58,11 @@ def measure() -> list[Figure]:
         return []
     with tempfile.TemporaryDirectory(prefix="zen-bench-") as folder:
         project = Path(folder)
-        (project / "zen.toml").write_text('project = "bench"\n')
-        (project / "chain.py").write_text((ROOT / "benchmarks" / "chain.py").read_text())
-        command = [sys.executable, "-m", "zen_core.cli", "compile", "chain.py:chain_of_100", "--for", "airflow"]
-        subprocess.run([*command, "--out", "out"], cwd=project, check=True, capture_output=True)
+        emitted_file = compile_chain(project, "chain_of_100", "airflow")
         by_hand = project / "by_hand.py"
         by_hand.write_text(BY_HAND.replace("@TASKS@", _tasks(100)))
         done = subprocess.run(
-            [str(AIRFLOW_PYTHON), "-P", "-c", MEASURE, str(by_hand), str(project / "out" / "chain_of_100.py")],
+            [str(AIRFLOW_PYTHON), "-P", "-c", MEASURE, str(by_hand), str(emitted_file)],
             env={**os.environ, "AIRFLOW_HOME": str(project / "home")},
             capture_output=True,
             text=True,

@@ -1,4 +1,7 @@
-"""Writes docs/reference/features.md from the adapters' own tables: `python docs/generate.py`."""
+"""Writes the pages of docs/reference that are made from the source: `python docs/generate.py`.
+
+features.md comes from the adapters' own tables, errors.md from the titles of the error pages.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from pathlib import Path
 from zen_core.adapter.features import WAIVABLE, Feature, SupportTable
 from zen_core.adapter.registry import adapter_names, load_adapter
 
-TARGET = Path(__file__).parent / "reference" / "features.md"
+REFERENCE = Path(__file__).parent / "reference"
+ERROR_PAGES = Path(__file__).parent.parent / "zen_core" / "error_pages"
 _INTRODUCTION = """\
 # Features of each target
 
@@ -62,6 +66,57 @@ def _reasons(name: str, table: SupportTable) -> str:
     return "\n".join(lines) + "\n"
 
 
+_ERRORS = """\
+# Errors
+
+Written by `python docs/generate.py` from the titles of the error pages; a test compares.
+
+Every error has a code and says what, where, why and what to do. All problems of a kind are reported at once. With
+`--json` an error is [a document](json.md#an-error) on stderr. Exceptions in Python are in `zen_core.errors`; each is a
+`ZenError`, and the exceptions of your own steps are none of them: they pass through unchanged.
+
+Each code has a page: what it means, why it happens, an example, and the way out. `zen explain CODE` shows it in the
+terminal.
+
+| exit code | means |
+|---|---|
+| 0 | done |
+| 1 | the pipeline or its definition failed |
+| 2 | usage: the command, a setting, a parameter, a name that does not exist |
+| 3 | an adapter |
+| 4 | a store, or MLflow |
+| 70 | a bug in Zen |
+| 130 | interrupted |
+
+Codes that end in 00 are those of a whole family: the message says what it is.
+"""
+_FAMILIES = {
+    "U": ("usage and settings", "`UsageError`, and for settings `ConfigError`. Exit code 2."),
+    "D": ("the pipeline's definition", "`DefinitionError`, a `ValueError`. Each names file and line. Exit code 1."),
+    "C": ("compiling", "`CompilationError`. Exit code 1."),
+    "A": ("adapters and deploying", "`AdapterError`. Exit code 3."),
+    "S": ("a task", "`ShimError`: from inside a step's task, before or after your code. Exit code 1; ZEN-S103: 2."),
+    "M": ("stores", "`StoreError`. Exit code 4; ZEN-M105: 2."),
+    "T": ("MLflow", "`TrackingError`. Exit code 4."),
+    "X": ("a bug", "`InternalError`. Exit code 70."),
+}
+
+
+def errors_text() -> str:
+    """The index of the error pages, by family."""
+    parts = [_ERRORS]
+    for letter, (title, classes) in _FAMILIES.items():
+        rows = []
+        for path in sorted(ERROR_PAGES.glob(f"ZEN-{letter}*.md")):
+            code, _, meaning = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(": ")
+            rows.append(f"| [{code}](../../zen_core/error_pages/{path.name}) | {meaning} |")
+        parts.append(
+            "\n".join([f"## ZEN-{letter}: {title}\n", f"{classes}\n", "| code | means |", "|---|---|", *rows, ""])
+        )
+    return "\n".join(parts)
+
+
 if __name__ == "__main__":
-    TARGET.write_text(features_text(), encoding="utf-8")
-    print(f"wrote {TARGET}")
+    for name, text in (("features.md", features_text()), ("errors.md", errors_text())):
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+        print(f"wrote {REFERENCE / name}")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.services.airflow3 import Airflow3, Airflow3Offline, missing_airflow3
+from integration_tests.services.airflow import Airflow
+from integration_tests.services.airflow_offline import AirflowOffline
+from integration_tests.services.airflow_release import AIRFLOW_3, AIRFLOW_211
 from integration_tests.services.mlflow_server import MlflowServer
 from integration_tests.services.postgres import PostgresServer
+from integration_tests.services.prefect import Prefect
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_RUN = pytest.StashKey[dict[str, str]]()
@@ -46,33 +49,76 @@ def mlflow_server() -> Iterator[MlflowServer]:
 @pytest.fixture(scope="session")
 def zen_variables(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Zen's settings for stores that all tasks share; a test reads them with the same variables."""
-    shared = tmp_path_factory.mktemp("zen")
-    shutil.copytree(ROOT / "examples" / "breast_cancer" / "data", shared / "root" / "data")
+    return _zen_variables(mlflow_server, tmp_path_factory.mktemp("zen"))
+
+
+@pytest.fixture(scope="session")
+def airflow3(request: pytest.FixtureRequest) -> Iterator[Airflow]:
+    """Airflow 3 with a real scheduler on PostgreSQL; its tasks have the `zen_variables`."""
+    require(request, "airflow", AIRFLOW_3.missing() or PostgresServer.missing())
+    variables = request.getfixturevalue("zen_variables")
+    with Airflow(AIRFLOW_3, request.getfixturevalue("postgres"), variables=variables) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def airflow211(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """Airflow 2.11 with a real scheduler on PostgreSQL, and stores that nobody else uses: its `variables`."""
+    require(request, "airflow 2.11", AIRFLOW_211.missing() or PostgresServer.missing())
+    variables = _zen_variables(request.getfixturevalue("mlflow_server"), tmp_path_factory.mktemp("zen"))
+    with Airflow(AIRFLOW_211, request.getfixturevalue("postgres"), variables=variables) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session", params=["airflow3", "airflow211"])
+def airflow(request: pytest.FixtureRequest) -> Airflow:
+    """Each release of Airflow in turn, with a real scheduler."""
+    found: Airflow = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def airflow3_offline(request: pytest.FixtureRequest) -> Iterator[AirflowOffline]:
+    """Airflow 3 without servers: its loader, and dag.test() on SQLite."""
+    require(request, "airflow", AIRFLOW_3.missing())
+    with AirflowOffline(AIRFLOW_3) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def airflow211_offline(request: pytest.FixtureRequest) -> Iterator[AirflowOffline]:
+    """Airflow 2.11 without servers."""
+    require(request, "airflow 2.11", AIRFLOW_211.missing())
+    with AirflowOffline(AIRFLOW_211) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session", params=["airflow3_offline", "airflow211_offline"])
+def airflow_offline(request: pytest.FixtureRequest) -> AirflowOffline:
+    """Each release of Airflow in turn, without servers."""
+    found: AirflowOffline = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def prefect(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    """Prefect's server and a worker of a process pool; its flow runs have its `variables`, on stores of their own."""
+    require(request, "prefect", Prefect.missing())
+    variables = _zen_variables(request.getfixturevalue("mlflow_server"), tmp_path_factory.mktemp("zen"))
+    with Prefect(variables=variables) as prefect:
+        yield prefect
+
+
+def _zen_variables(mlflow_server: MlflowServer, folder: Path) -> dict[str, str]:
+    shutil.copytree(ROOT / "examples" / "breast_cancer" / "data", folder / "root" / "data")
     return {
-        "ZEN_LINEAGE_URL": f"sqlite:///{shared / 'zen.db'}",
-        "ZEN_ARTIFACT_URL": str(shared / "artifacts"),
-        "ZEN_DATA_ROOT": str(shared / "root"),
+        "ZEN_LINEAGE_URL": f"sqlite:///{folder / 'zen.db'}",
+        "ZEN_ARTIFACT_URL": str(folder / "artifacts"),
+        "ZEN_DATA_ROOT": str(folder / "root"),
         "ZEN_SHARED_FILESYSTEM": "true",
         "ZEN_DEPLOYMENT": "integration-tests",
         "MLFLOW_TRACKING_URI": mlflow_server.url,
     }
-
-
-@pytest.fixture(scope="session")
-def airflow3(request: pytest.FixtureRequest) -> Iterator[Airflow3]:
-    """Airflow 3 with a real scheduler on PostgreSQL; its tasks have the `zen_variables`."""
-    require(request, "airflow", missing_airflow3() or PostgresServer.missing())
-    variables = request.getfixturevalue("zen_variables")
-    with Airflow3(request.getfixturevalue("postgres"), variables=variables) as airflow:
-        yield airflow
-
-
-@pytest.fixture(scope="session")
-def airflow3_offline(request: pytest.FixtureRequest) -> Iterator[Airflow3Offline]:
-    """Airflow 3 without servers: its loader, and dag.test() on SQLite."""
-    require(request, "airflow", missing_airflow3())
-    with Airflow3Offline() as airflow:
-        yield airflow
 
 
 def require(request: pytest.FixtureRequest, tier: str, missing: str | None) -> None:

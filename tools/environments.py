@@ -24,6 +24,7 @@ ENVIRONMENTS = {
     "airflow3": ("airflow", "data", "mlflow", "postgresql"),
     "airflow211": ("airflow", "data", "mlflow", "postgresql"),
     "prefect": ("data", "mlflow", "postgresql", "prefect"),
+    "sqlalchemy14": ("data", "dev", "mlflow", "postgresql"),
 }
 # A cache key holds the versions of the packages that a step imports: where these differ between two
 # environments, a step that ran in one is run again in the other.

@@ -179,7 +179,7 @@ class OutputError(ShimError):
     code = "ZEN-S105"
 
 
-class StepTimeoutError(ShimError):
+class StepTimeoutError(ShimError, TimeoutError):
     """A step ran longer than its `timeout`, and was ended."""
 
     code = "ZEN-S106"

@@ -8,6 +8,7 @@ from zen_airflow import deploying
 from zen_airflow.emission import emit_dag
 from zen_airflow.lowering import lower_pipeline
 from zen_airflow.options import AirflowOptions
+from zen_airflow.versions import TESTED
 from zen_core.adapter.features import NATIVE, Feature, Support, SupportTable, lowered, unsupported
 from zen_core.adapter.options import AdapterOptions
 from zen_core.adapter.protocol import (
@@ -31,7 +32,7 @@ class AirflowAdapter:
 
     name = "airflow"
     api_version = ADAPTER_API_VERSION
-    versions = "2.11, 3.3"
+    versions = TESTED
     packages = ("apache-airflow",)
     options_model: type[AdapterOptions] = AirflowOptions
 

@@ -36,6 +36,7 @@ def emit_dag(dag: AirflowDag, *, zen_version: str, ir_digest: str, waived: tuple
         sdk_names=_sdk_names(dag),
         uses_timetable=dag.schedule is not None,
         uses_params=bool(dag.params),
+        ir_digest=py_literal(ir_digest),
         # Names of Airflow's own, never values.
         credentials=statement(literal(dag.credentials), depth=0, before="CREDENTIALS = ") if dag.credentials else "",
         and_credentials=SourceText(", CREDENTIALS" if dag.credentials else ""),

@@ -20,7 +20,7 @@ from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpe
 
 END_TASK = "zen_end"
 """The task that closes the run. It is a teardown, so that it runs whatever happened and never changes the result."""
-RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", "CREDENTIALS", END_TASK})
+RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", "CREDENTIALS", "IR", END_TASK})
 """Names that the emitted file uses itself."""
 BACK_STOP_SECONDS = 60
 """How much later than the shim Airflow's own timeout strikes."""

@@ -5,27 +5,33 @@ Imported inside task functions only. Works in Airflow 2.11 and 3.x.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zen_core.contract.manifest import PipelineManifest, read_manifest
+from zen_airflow.versions import TESTED
+from zen_core.adapter.versions import find_untested, is_tested
+from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
 from zen_metadata.lineage.records import RunRecord
-from zen_metadata.shim.code import ensure_code
 from zen_metadata.shim.run_step import StepCall
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
+from zen_metadata.shim.sidecar import open_sidecar
 from zen_metadata.shim.workspace import open_workspace
 
+_log = logging.getLogger("zen")
 _TICKING = frozenset({"scheduled", "backfill"})
 """The types of runs that stand for a tick of the schedule."""
 
 
 def run_step(
     dag_file: str,
+    ir_digest: str,
     step: str,
     upstream: Mapping[str, Mapping[str, Any]],
     credentials: Mapping[str, str] | None = None,
@@ -34,6 +40,7 @@ def run_step(
 
     Args:
         dag_file: the emitted DAG file; manifest and code lie in the folder beside it.
+        ir_digest: the IR that it was made from.
         step: the step's name.
         upstream: what the upstream tasks returned, by step.
         credentials: the Connection or Variable that holds the value of an environment variable, by variable.
@@ -43,7 +50,7 @@ def run_step(
     """
     context = _current_context()
     task_instance = context["ti"]
-    manifest, settings, code_root = _prepare(dag_file, credentials)
+    manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
         result = run_in_shim(
@@ -72,12 +79,12 @@ def run_step(
     return {name: dict(ref) for name, ref in result.refs.items()}
 
 
-def end_run(dag_file: str, credentials: Mapping[str, str] | None = None) -> None:
+def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None = None) -> None:
     """Close the run: replay what was spooled, record how the run ended, and hand it on to MLflow."""
     from zen_metadata.shim.closing import close_run
 
     context = _current_context()
-    manifest, settings, _ = _prepare(dag_file, credentials)
+    manifest, settings, _ = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
         close_run(workspace, _run_record(manifest, settings, context), manifest.ir)
@@ -85,18 +92,34 @@ def end_run(dag_file: str, credentials: Mapping[str, str] | None = None) -> None
         workspace.close()
 
 
-def _prepare(dag_file: str, credentials: Mapping[str, str] | None) -> tuple[PipelineManifest, Settings, Path | None]:
+def _prepare(
+    dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None
+) -> tuple[PipelineManifest, Settings, Path | None]:
+    _warn_of_untested_version()
     if credentials:
         from zen_airflow.credentials import read_credential
         from zen_metadata.shim.credentials import apply_credentials
 
         apply_credentials(credentials, read_credential)
-    manifest = read_manifest(Path(dag_file).with_suffix(".zen"))
     # The address of the artifact store is needed before the bundle with the project's settings, and so the stacks, is
     # there: it can only come from the environment.
-    code_root = ensure_code(manifest, os.environ.get("ZEN_ARTIFACT_URL", ""))
+    beside, artifact_url = Path(dag_file).with_suffix(".zen"), os.environ.get("ZEN_ARTIFACT_URL", "")
+    manifest, code_root = open_sidecar(beside, ir_digest, artifact_url)
     settings = load_settings(code_root)
     return manifest, settings, code_root
+
+
+@cache
+def _warn_of_untested_version() -> None:
+    """Say it in the task's log, once in a process."""
+    import airflow
+
+    if is_tested(TESTED, airflow.__version__):
+        return
+    from zen_airflow.adapter import AirflowAdapter  # brings what only compiling needs
+
+    if (warning := find_untested(AirflowAdapter(), "Airflow", airflow.__version__)) is not None:
+        _log.warning("%s", warning.message)
 
 
 def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping[str, Any]) -> RunRecord:

@@ -16,7 +16,7 @@ from zen_core.codegen.templates import render_template
 from zen_prefect.lowering import PrefectFlow, PrefectTask, annotation
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_HOOKS = ("on_completion", "on_failure", "on_cancellation", "on_crashed")
+_END_HOOKS = ("on_completion", "on_failure", "on_cancellation", "on_crashed")
 
 
 def emit_flow(flow: PrefectFlow, *, zen_version: str, ir_digest: str, waived: tuple[Feature, ...]) -> str:
@@ -35,6 +35,7 @@ def emit_flow(flow: PrefectFlow, *, zen_version: str, ir_digest: str, waived: tu
         # Names of Secret blocks, never their values.
         credentials=statement(literal(credentials), depth=0, before="CREDENTIALS = ") if credentials else "",
         credentials_argument=SourceText(", CREDENTIALS" if credentials else ""),
+        at_once=SourceText(f"at_once={py_literal(flow.at_once)}" if flow.at_once else ""),
         definitions=[_definition(task, refs) for task in flow.tasks],
         flow_arguments=[
             statement(expression, depth=1, before=f"{name}=", after=",")
@@ -42,7 +43,9 @@ def emit_flow(flow: PrefectFlow, *, zen_version: str, ir_digest: str, waived: tu
         ],
         head=_head(flow),
         submissions=[_submission(task, refs) for task in flow.tasks],
-        futures=statement(sequence(refs[task.step] for task in flow.tasks), depth=1, before="steps = "),
+        results=statement(
+            call(SourceText("_results"), [sequence(refs[task.step] for task in flow.tasks)]), depth=1, before="return "
+        ),
     )
 
 
@@ -93,16 +96,16 @@ def _flow_arguments(flow: PrefectFlow) -> dict[str, Expression]:
     arguments: dict[str, Expression] = {"name": py_literal(flow.name)}
     if flow.description:
         arguments["description"] = py_literal(flow.description)
-    arguments["task_runner"] = call(
-        SourceText("ThreadPoolTaskRunner"), (), {"max_workers": py_literal(flow.options.max_workers)}
-    )
+    arguments["task_runner"] = call(SourceText("ThreadPoolTaskRunner"), (), {"max_workers": py_literal(flow.threads)})
     arguments["retries"] = py_literal(flow.options.flow_retries)
     if flow.options.flow_retry_delay_seconds:
         arguments["retry_delay_seconds"] = py_literal(_short(flow.options.flow_retry_delay_seconds))
     # Zen reads the values by the types that the pipeline declares, so that nothing is converted on the way.
     arguments["validate_parameters"] = py_literal(False)
     arguments["persist_result"] = py_literal(False)
-    for hook in _HOOKS:
+    arguments["log_prints"] = py_literal(False)
+    arguments["on_running"] = sequence([SourceText("start_run")])
+    for hook in _END_HOOKS:
         arguments[hook] = sequence([SourceText("end_run")])
     return arguments
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from zen_core.adapter.features import Feature
 from zen_core.adapter.form import NO_DEFAULT, FormField, form_field
 from zen_core.adapter.options import step_options
-from zen_core.codegen.names import target_identifiers
+from zen_core.codegen.names import free_identifier, target_identifiers
 from zen_core.codegen.tasks import refs_variables
 from zen_core.contract.values import TAG
 from zen_core.diagnostics import Diagnostic
@@ -18,12 +18,10 @@ from zen_core.ir.graph import read_steps
 from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, StepSpec
 from zen_prefect.options import PrefectOptions, PrefectStepOptions
 
-RESERVED = frozenset(
-    {"flow", "task", "wait", "steps", "run_step", "end_run", "NO_CACHE", "ThreadPoolTaskRunner", "STEP", "CREDENTIALS"}
-)
-"""Names that the emitted file uses itself."""
+RESERVED = frozenset({"flow", "task", "wait", "run_step", "start_run", "end_run"})
+"""Names that the emitted file uses itself, among those that a step may have."""
 RESERVED_PARAMETERS = frozenset({"return_state", "wait_for", "self", "cls"})
-"""Names that Prefect keeps for itself in the call of a flow, or leaves out of its form."""
+"""Names that Prefect keeps for itself in the call of a flow, or leaves out of its form; and all that begin with _."""
 READ_BY_PREFECT = frozenset({"$ref", "__prefect_kind"})
 """Keys of an object that Prefect takes for instructions: a reference of its JSON schema, a value to be rendered."""
 MOST_DELAYS = 50
@@ -66,7 +64,13 @@ class PrefectSchedule:
 
 @dataclass(frozen=True)
 class PrefectFlow:
-    """The flow and its deployment."""
+    """The flow and its deployment.
+
+    Attributes:
+        threads: how many threads the task runner has. A task that waits for another one holds a thread, so that each
+            task has its own where there are more tasks than may work at once.
+        at_once: how many steps may work at once, where the threads do not say it.
+    """
 
     name: str
     identifier: str
@@ -75,6 +79,8 @@ class PrefectFlow:
     tasks: tuple[PrefectTask, ...]
     schedule: PrefectSchedule | None
     tags: tuple[str, ...]
+    threads: int
+    at_once: int | None
     options: PrefectOptions
 
 
@@ -94,7 +100,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions) -> PrefectFl
     # A parameter hides a task of the same name inside the flow's function.
     reserved = RESERVED | {parameter.name for parameter in pipeline.parameters}
     identifiers = target_identifiers(names, reserved=reserved)
-    flow = target_identifiers([pipeline.name], reserved=reserved | set(identifiers.values()))[pipeline.name]
+    flow = free_identifier(pipeline.name, reserved | set(identifiers.values()))
     variables = refs_variables(identifiers, reserved=reserved | {flow})
     return PrefectFlow(
         name=pipeline.name,
@@ -108,6 +114,8 @@ def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions) -> PrefectFl
         ),
         schedule=_lower_schedule(pipeline),
         tags=pipeline.tags,
+        threads=max(options.max_workers, len(names)),
+        at_once=options.max_workers if options.max_workers < len(names) else None,
         options=options,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from zen_core.adapter.options import AdapterOptions
 
@@ -33,9 +34,9 @@ class PrefectOptions(AdapterOptions):
     """The work pool whose workers run the flow."""
     work_queue: str | None = Field(default=None, min_length=1)
     """The queue of the work pool. Needs `work_pool`."""
-    job_variables: dict[str, Any] = Field(default_factory=dict)
+    job_variables: dict[str, JsonValue] = Field(default_factory=dict)
     """What the work pool's job template takes. Needs `work_pool`. Written to a file: no secrets in it."""
-    pull: tuple[dict[str, Any], ...] = ()
+    pull: tuple[dict[str, JsonValue], ...] = ()
     """Prefect's pull steps, as in prefect.yaml. Without them a worker reads the folder that was deployed from."""
     flows_folder: str | None = Field(default=None, min_length=1)
     """The folder that `zen deploy` writes to and that the workers read; relative to the project."""
@@ -68,14 +69,21 @@ class PrefectOptions(AdapterOptions):
                 raise ValueError(f"`credentials` names environment variables, and {name!r} is none")
         if "prefect.blocks" in str(self.job_variables):
             raise ValueError(
-                "`prefect deploy` would write the content of the block in `job_variables` into the deployment in clear: "
+                "`prefect deploy` would write the content of the block in `job_variables` into the deployment: "
                 "name the Secret block in [adapters.prefect.credentials]"
             )
         environment = self.job_variables.get("env")
         for name, value in environment.items() if isinstance(environment, dict) else ():
-            if _SECRET.search(str(name)) and isinstance(value, str):
+            if isinstance(value, str) and (_SECRET.search(name) or _holds_password(value)):
                 raise ValueError(
                     f"`job_variables` would write the secret {name} into prefect.yaml: put it into a Secret block, "
                     "and name that in [adapters.prefect.credentials]"
                 )
         return self
+
+
+def _holds_password(value: str) -> bool:
+    try:
+        return "://" in value and urlsplit(value).password is not None
+    except ValueError:
+        return False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from zen_metadata.lineage.records import RunRecord
+from zen_metadata.lineage.records import RunRecord, StepRunState
 from zen_metadata.shim.workspace import Workspace
 
 _log = logging.getLogger("zen")
 _SHORT = 12
+_MOST_ROWS = 1_000
 
 
 def report_outputs(workspace: Workspace, run: RunRecord, flow_run_id: Any) -> None:
@@ -26,7 +27,7 @@ def report_outputs(workspace: Workspace, run: RunRecord, flow_run_id: Any) -> No
         key=f"zen-{run.pipeline.replace('_', '-')}",
         type="table",
         description=f"What `{run.project}/{run.pipeline}` made. More: `zen show {run.run_id[:8]}`",
-        data=json.dumps(rows),
+        data=json.dumps(rows[:_MOST_ROWS]),
         flow_run_id=flow_run_id,
     )
     try:
@@ -40,15 +41,20 @@ def _rows(workspace: Workspace, run: RunRecord) -> list[dict[str, str]]:
     lineage = workspace.lineage_if_there
     if lineage is None:
         return []
+    return [row for state in lineage.get_step_runs(run.run_id) for row in _rows_of(state)]
+
+
+def _rows_of(state: StepRunState) -> list[dict[str, str]]:
+    """One row for each output; one alone for a step that has none, or failed."""
+    about = {"step": state.step_run.step, "status": state.status, "reused from": (state.reused_from or "")[:8]}
     return [
         {
-            "step": state.step_run.step,
-            "status": state.status,
+            **about,
             "output": name,
+            "version": str(record.version or ""),
             "digest": record.digest.removeprefix("sha256:")[:_SHORT],
             "type": record.type,
             "artifact": record.artifact_id,
         }
-        for state in lineage.get_step_runs(run.run_id)
         for name, record in sorted(state.outputs.items())
-    ]
+    ] or [{**about, **dict.fromkeys(("output", "version", "digest", "type", "artifact"), "")}]

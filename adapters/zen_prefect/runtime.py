@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +23,11 @@ from zen_core.contract.settings import load_settings
 from zen_core.errors import ShimError, StoreError
 from zen_metadata.lineage.records import RunRecord, StepRunState
 from zen_metadata.shim.code import ensure_code
+from zen_metadata.shim.credentials import MissingCredentialError, apply_credentials
 from zen_metadata.shim.run_step import RunningStep, StepCall, refs_of
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
+from zen_metadata.shim.termination import record_termination
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
 _log = logging.getLogger("zen")
@@ -37,6 +41,8 @@ class _Session:
     Attributes:
         done: the step runs that completed when this flow run was going on before; empty the first time.
         running: the attempts that are going on, by step.
+        places: one for each step that may work at the same time, where the threads do not limit it.
+        stopping: set when this process is about to be ended; no further step begins.
     """
 
     manifest: PipelineManifest
@@ -45,10 +51,32 @@ class _Session:
     run: RunRecord
     done: Mapping[str, StepRunState] = field(default_factory=dict)
     running: dict[str, RunningStep] = field(default_factory=dict)
+    places: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Record what is going on as cancelled, and the run too: this process is about to be ended."""
+        self.stopping.set()
+        for running in list(self.running.values()):
+            running.cancel()
+        try:
+            self.workspace.lineage.end_run(self.run.run_id, "cancelled")
+        except StoreError as error:
+            _log.warning("the run is not recorded as cancelled: %s", error.message)
 
 
 _sessions: dict[tuple[str, int], _Session] = {}
 _lock = threading.Lock()
+
+
+def start_run() -> None:
+    """Make sure that an end of this process from outside is recorded. Prefect calls it as a hook in the main thread."""
+    record_termination(_cancel_all)
+
+
+def _cancel_all() -> None:
+    for session in list(_sessions.values()):
+        session.cancel()
 
 
 def run_step(
@@ -56,6 +84,8 @@ def run_step(
     step: str,
     upstream: Mapping[str, Mapping[str, Any]],
     credentials: Mapping[str, str] | None = None,
+    *,
+    at_once: int | None = None,
 ) -> Any:
     """Run one step of the flow run that this Prefect task belongs to.
 
@@ -64,6 +94,7 @@ def run_step(
         step: the step's name.
         upstream: what the upstream tasks returned, by step.
         credentials: the Secret block that holds the value of an environment variable, by variable.
+        at_once: how many steps of a flow run may work at the same time; None: as many as there are threads.
 
     Returns:
         The refs by output name; for a result that was not made now, within a state that Prefect shows as Cached.
@@ -77,37 +108,38 @@ def run_step(
             f"the task of step {step!r} was called outside a flow run", hint="run the flow that this task belongs to"
         )
     flow_run, task_run = flow_context.flow_run, task_context.task_run
-    session = _session(flow_file, flow_run, flow_context.parameters or {}, credentials or {})
+    session = _session(flow_file, flow_run, flow_context.parameters or {}, credentials or {}, at_once)
     earlier = session.done.get(step)
-    if earlier is not None:
+    if earlier is not None and session.workspace.is_whole(earlier):
         return _cached(refs_of(earlier.outputs), "completed earlier in this run")
     logger = get_run_logger()
 
     def started(running: RunningStep) -> None:
         session.running[step] = running
 
-    try:
-        result = run_in_shim(
-            StepCall(
-                manifest=session.manifest,
-                step=step,
-                run=session.run,
-                upstream=upstream,
-                number=task_run.run_count,
-                code_root=session.code_root,
-                log_url=_page("task-run", task_run.id),
-                engine={
-                    "flow_run_id": str(flow_run.id),
-                    "task_run_id": str(task_run.id),
-                    "run_count": task_run.run_count,
-                },
-                on_output=logger.info,
-                on_start=started,
-            ),
-            session.workspace,
-        )
-    finally:
-        session.running.pop(step, None)
+    call = StepCall(
+        manifest=session.manifest,
+        step=step,
+        run=session.run,
+        upstream=upstream,
+        number=task_run.run_count,
+        code_root=session.code_root,
+        log_url=_page("task-run", task_run.id),
+        engine={
+            "flow_run_id": str(flow_run.id),
+            "task_run_id": str(task_run.id),
+            "run_count": task_run.run_count,
+        },
+        on_output=lambda text: logger.info("%s", session.workspace.mask(text)),
+        on_start=started,
+    )
+    with session.places:
+        if session.stopping.is_set():
+            raise CancelledError("the flow run is being cancelled")
+        try:
+            result = run_in_shim(call, session.workspace)
+        finally:
+            session.running.pop(step, None)
     refs = {name: dict(ref) for name, ref in result.refs.items()}
     return _cached(refs, "done before, for the same inputs and code") if result.status == "cached" else refs
 
@@ -122,9 +154,8 @@ def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str,
 
     session = _session(flow_file, flow_run, flow_run.parameters, credentials or {})
     try:
-        for running in list(session.running.values()):
-            running.cancel()
-        close_run(session.workspace, session.run, session.manifest.ir, cancelled=state.is_cancelled())
+        cancelled = state.is_cancelling() or state.is_cancelled()
+        close_run(session.workspace, session.run, session.manifest.ir, cancelled=cancelled)
         report_outputs(session.workspace, session.run, flow_run.id)
     except StoreError as error:
         _log.warning("the run is not closed: %s; `zen sync` does it later", error.message)
@@ -134,7 +165,13 @@ def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str,
         session.workspace.close()
 
 
-def _session(flow_file: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]) -> _Session:
+def _session(
+    flow_file: str,
+    flow_run: Any,
+    parameters: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    at_once: int | None = None,
+) -> _Session:
     """The session of a flow run; a flow run that Prefect starts again has a new one."""
     key = _key(flow_run)
     with _lock:
@@ -143,6 +180,8 @@ def _session(flow_file: str, flow_run: Any, parameters: Mapping[str, Any], crede
             for other in [item for item in _sessions if item[0] == key[0]]:  # before Prefect started the flow run again
                 _sessions.pop(other).workspace.close()
             found = _sessions[key] = _open_session(flow_file, flow_run, parameters, credentials)
+            if at_once is not None:
+                found.places = threading.BoundedSemaphore(at_once)
         return found
 
 
@@ -153,13 +192,12 @@ def _key(flow_run: Any) -> tuple[str, int]:
 def _open_session(
     flow_file: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]
 ) -> _Session:
-    _load_credentials(credentials)
+    apply_credentials(credentials, _read_secret)
     manifest = read_manifest(Path(flow_file).with_suffix(".zen"))
     # The address of the artifact store is needed before the bundle with the project's settings is there.
     code_root = ensure_code(manifest, os.environ.get("ZEN_ARTIFACT_URL", ""))
     _give_back_module_name(flow_file)
     settings = load_settings(code_root)
-    workspace = open_workspace(settings, remote=True)
     tick = datetime.fromisoformat((flow_run.expected_start_time or flow_run.start_time).isoformat())
     run = new_run(
         manifest,
@@ -176,6 +214,7 @@ def _open_session(
             "deployment_id": str(flow_run.deployment_id or ""),
         },
     )
+    workspace = open_workspace(settings, remote=True)
     session = _Session(manifest, workspace, code_root, run)
     if (flow_run.run_count or 0) > 1:
         session.done = _completed_steps(workspace, run)
@@ -201,19 +240,13 @@ def _completed_steps(workspace: Workspace, run: RunRecord) -> Mapping[str, StepR
         return {}
 
 
-def _load_credentials(credentials: Mapping[str, str]) -> None:
-    """Put the values of Secret blocks into this process's environment, where settings and libraries look for them."""
+def _read_secret(block: str) -> str:
     from prefect.blocks.system import Secret
 
-    for variable, block in sorted(credentials.items()):
-        try:
-            os.environ[variable] = str(Secret.load(block, _sync=True).get())
-        except ValueError as error:
-            raise ShimError(
-                f"there is no Secret block {block!r} with the value of {variable}",
-                where="[adapters.prefect.credentials]",
-                hint=f"make it in Prefect: Blocks, Secret, name {block!r}",
-            ) from error
+    try:
+        return str(Secret.load(block, _sync=True).get())
+    except ValueError as error:
+        raise MissingCredentialError(f"Prefect has no Secret block {block!r}") from error
 
 
 def _cached(refs: Mapping[str, Any], why: str) -> Any:

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from integration_tests.airflow.zen import Project, copy_example
-from integration_tests.services.airflow3 import Airflow3
+from integration_tests.services.airflow import Airflow
 
 Deploy = Callable[[Project, str], str]
 
 
 @pytest.fixture
-def example(tmp_path: Path, zen_variables: dict[str, str]) -> Project:
+def example(tmp_path: Path, airflow: Airflow) -> Project:
     """The example project, on the stores that Airflow's tasks use."""
-    return copy_example("breast_cancer", tmp_path, zen_variables)
+    return copy_example("breast_cancer", tmp_path, airflow.variables)
 
 
 @pytest.fixture
@@ -31,22 +31,22 @@ def own_stores(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def deploy(airflow3: Airflow3) -> Deploy:
+def deploy(airflow: Airflow) -> Deploy:
     """Compile a pipeline into Airflow's DAGs folder, and wait until Airflow has read it; gives the DAG's id."""
 
     def deploy(project: Project, reference: str) -> str:
-        project.zen("compile", reference, "--for", "airflow", "--out", str(airflow3.dags_folder))
+        project.zen("compile", reference, "--for", "airflow", "--out", str(airflow.dags_folder))
         dag_id = reference.rpartition(":")[2]
-        airflow3.wait_for_dag(dag_id)
-        airflow3.unpause(dag_id)
+        airflow.wait_for_dag(dag_id)
+        airflow.unpause(dag_id)
         return dag_id
 
     return deploy
 
 
 @pytest.fixture
-def mlflow_client(zen_variables: dict[str, str]) -> Any:
+def mlflow_client(airflow: Airflow) -> Any:
     """A client of the MLflow server that Airflow's tasks log to."""
     from mlflow import MlflowClient
 
-    return MlflowClient(zen_variables["MLFLOW_TRACKING_URI"])
+    return MlflowClient(airflow.variables["MLFLOW_TRACKING_URI"])

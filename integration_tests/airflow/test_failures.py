@@ -12,7 +12,7 @@ import pytest
 from integration_tests.airflow.conftest import Deploy
 from integration_tests.airflow.test_same_lineage import zen_run_of
 from integration_tests.airflow.zen import Project, statuses
-from integration_tests.services.airflow3 import Airflow3
+from integration_tests.services.airflow import Airflow
 from integration_tests.services.processes import wait_until
 
 PIPELINES = """
@@ -28,7 +28,7 @@ def begin(number: int = 1) -> int:
     return number
 
 
-@step(retry=Retry(times=1, delay="1s"))
+@step(retry=Retry(times=2, delay="1s", backoff=2))
 def break_down(number: int) -> int:
     raise ValueError(f"the number {number} is unlucky")
 
@@ -74,47 +74,47 @@ def echoing(text: str = "{{ 1 + 1 }}", items: dict[str, list[float]] = {"a'\\\\"
 
 
 @pytest.fixture
-def project(tmp_path: Path, zen_variables: dict[str, str]) -> Project:
+def project(tmp_path: Path, airflow: Airflow) -> Project:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "zen.toml").write_text('project = "failures"\n')
     (folder / "work.py").write_text(PIPELINES)
-    return Project(folder, zen_variables)
+    return Project(folder, airflow.variables)
 
 
-def test_a_step_that_fails_stays_failed_after_its_retries(project: Project, airflow3: Airflow3, deploy: Deploy) -> None:
+def test_a_step_that_fails_stays_failed_after_its_retries(project: Project, airflow: Airflow, deploy: Deploy) -> None:
     dag_id = deploy(project, "work.py:breaking")
-    run_id, state = airflow3.run(dag_id, {})
+    run_id, state = airflow.run(dag_id, {})
     assert state == "failed"
-    assert airflow3.tries(dag_id, run_id, "break_down") == [(1, "failed"), (2, "failed")]
-    assert airflow3.states(dag_id, run_id)["never"] == "upstream_failed"
+    assert airflow.tries(dag_id, run_id, "break_down") == [(1, "failed"), (2, "failed"), (3, "failed")]
+    assert airflow.states(dag_id, run_id)["never"] == "upstream_failed"
     shown = zen_run_of(project, run_id)
     assert shown["status"] == "failed"
     assert statuses(shown) == {"begin": "completed", "break_down": "failed", "never": "upstream_failed"}
     failed = next(step for step in shown["steps"] if step["name"] == "break_down")
-    assert failed["attempts"] == 2
+    assert failed["attempts"] == 3
     assert failed["error"]["type"] == "ValueError"
     assert failed["error"]["message"] == "the number 13 is unlucky"
     assert "work.py" in failed["error"]["traceback"]
     assert "zen_metadata" not in failed["error"]["traceback"]
-    assert "the number 13 is unlucky" in airflow3.logs(dag_id, run_id, "break_down", attempt=2)
+    assert "the number 13 is unlucky" in airflow.logs(dag_id, run_id, "break_down", attempt=3)
 
 
 def test_a_killed_worker_costs_one_attempt_and_no_wait(
-    project: Project, airflow3: Airflow3, deploy: Deploy, tmp_path: Path
+    project: Project, airflow: Airflow, deploy: Deploy, tmp_path: Path
 ) -> None:
     dag_id = deploy(project, "work.py:killed")
     folder = tmp_path / "marker"
     folder.mkdir()
     folder.chmod(0o777)
-    run_id = airflow3.trigger(dag_id, {"folder": str(folder)})
+    run_id = airflow.trigger(dag_id, {"folder": str(folder)})
     marker = folder / "pid"
     wait_until(lambda: marker.exists() and marker.read_text() != "", 120, what="the step to begin")
     os.kill(int(marker.read_text()), signal.SIGKILL)
     killed_at = time.monotonic()
-    assert airflow3.wait(dag_id, run_id) == "success"
+    assert airflow.wait(dag_id, run_id) == "success"
     assert time.monotonic() - killed_at < 100, "the second attempt waited for the dead worker's lease of 120 seconds"
-    assert [state for _, state in airflow3.tries(dag_id, run_id, "long_work")] == ["failed", "success"]
+    assert [state for _, state in airflow.tries(dag_id, run_id, "long_work")] == ["failed", "success"]
     shown = zen_run_of(project, run_id)
     assert shown["status"] == "completed"
     steps = {step["name"]: step for step in shown["steps"]}
@@ -126,7 +126,7 @@ def test_a_killed_worker_costs_one_attempt_and_no_wait(
     assert [artifact["version"] for artifact in artifacts] == [1]
 
 
-def test_no_value_passes_through_airflows_templates(project: Project, airflow3: Airflow3, deploy: Deploy) -> None:
+def test_no_value_passes_through_airflows_templates(project: Project, airflow: Airflow, deploy: Deploy) -> None:
     dag_id = deploy(project, "work.py:echoing")
     hostile = "{{ ds }} {% raw %} 'quotes' \"and\" \\ back\u2028slashes .sql"
     for conf, arguments in (
@@ -134,7 +134,7 @@ def test_no_value_passes_through_airflows_templates(project: Project, airflow3: 
         ({"text": hostile}, ("--param", f"text={hostile}")),
         ({"text": "123"}, ("--param", "text=123")),
     ):
-        run_id, state = airflow3.run(dag_id, dict(conf))
+        run_id, state = airflow.run(dag_id, dict(conf))
         assert state == "success"
         under_airflow = zen_run_of(project, run_id)
         output = under_airflow["steps"][0]["outputs"]["result"]
@@ -145,11 +145,11 @@ def test_no_value_passes_through_airflows_templates(project: Project, airflow3: 
         assert local["parameters"] == under_airflow["parameters"]
 
 
-def test_a_cleared_task_is_executed_again(project: Project, airflow3: Airflow3, deploy: Deploy) -> None:
+def test_a_cleared_task_is_executed_again(project: Project, airflow: Airflow, deploy: Deploy) -> None:
     dag_id = deploy(project, "work.py:echoing")
-    run_id, _ = airflow3.run(dag_id, {"text": "once more"})
-    airflow3.clear(dag_id, run_id, ["echo"])
-    assert airflow3.wait(dag_id, run_id) == "success"
+    run_id, _ = airflow.run(dag_id, {"text": "once more"})
+    airflow.clear(dag_id, run_id, ["echo"])
+    assert airflow.wait(dag_id, run_id) == "success"
     step = zen_run_of(project, run_id)["steps"][0]
     assert step["attempts"] == 2
     assert step["status"] == "completed"

@@ -6,7 +6,7 @@ from typing import Any
 
 from integration_tests.airflow.conftest import Deploy
 from integration_tests.airflow.zen import Project, cache_keys, output_digests, statuses
-from integration_tests.services.airflow3 import Airflow3
+from integration_tests.services.airflow import Airflow
 from zen_core.testing.lineage import canonical_lineage, first_difference
 
 PIPELINE = "pipelines/training.py:breast_cancer"
@@ -20,7 +20,7 @@ def zen_run_of(project: Project, airflow_run_id: str) -> Any:
 
 
 def test_the_example_gives_the_same_under_airflow_and_shares_its_cache(
-    example: Project, airflow3: Airflow3, deploy: Deploy, own_stores: dict[str, str]
+    example: Project, airflow: Airflow, deploy: Deploy, own_stores: dict[str, str]
 ) -> None:
     # Alone, on stores of its own: what the embedded engine makes of it.
     alone = example.with_variables(**own_stores)
@@ -31,11 +31,11 @@ def test_the_example_gives_the_same_under_airflow_and_shares_its_cache(
     # Under Airflow on stores that are empty: all executed (by the schedule's own run, if that came first), and the
     # same came out.
     dag_id = deploy(example, PIPELINE)
-    run_id, state = airflow3.run(dag_id, {"depth": 4})
+    run_id, state = airflow.run(dag_id, {"depth": 4})
     assert state == "success"
     under_airflow = zen_run_of(example, run_id)
     assert under_airflow["status"] == "completed"
-    assert under_airflow["run_url"].startswith(f"{airflow3.url}/dags/{dag_id}/runs/")
+    assert under_airflow["run_url"].startswith(f"{airflow.url}/dags/{dag_id}/")
     assert all(step["log_url"].startswith(under_airflow["run_url"]) for step in under_airflow["steps"])
     by_airflow = [run for run in example.json("runs") if run["orchestrator"] == "airflow"]
     states = [statuses(example.json("show", run["run_id"])) for run in by_airflow]
@@ -57,7 +57,7 @@ def test_the_example_gives_the_same_under_airflow_and_shares_its_cache(
     first_at_depth_3 = example.json("show", "latest")
     assert statuses(first_at_depth_3)["fit_forest"] == "completed"
     assert statuses(first_at_depth_3)["fit_logistic"] == "cached"
-    run_id, state = airflow3.run(dag_id, {"depth": 3})
+    run_id, state = airflow.run(dag_id, {"depth": 3})
     assert state == "success"
     third = zen_run_of(example, run_id)
     assert set(statuses(third).values()) == {"cached"}
@@ -67,10 +67,10 @@ def test_the_example_gives_the_same_under_airflow_and_shares_its_cache(
 
 
 def test_a_run_under_airflow_is_drawn_in_mlflow(
-    example: Project, airflow3: Airflow3, deploy: Deploy, mlflow_client: Any
+    example: Project, airflow: Airflow, deploy: Deploy, mlflow_client: Any
 ) -> None:
     dag_id = deploy(example, "pipelines/tracked_training.py:tuned_breast_cancer")
-    run_id, state = airflow3.run(dag_id, {})
+    run_id, state = airflow.run(dag_id, {})
     assert state == "success"
     shown = zen_run_of(example, run_id)
     example.zen("sync")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration_tests.conftest import ROOT, require
-from integration_tests.services.airflow3 import PREFIX, missing_airflow3
+from integration_tests.services.airflow_release import RELEASES, AirflowRelease
 from zen_airflow import AirflowAdapter
 from zen_airflow.conformance import Conformance
 from zen_core.testing.cases import all_cases
@@ -25,13 +25,16 @@ Path(sys.argv[2]).write_text(json.dumps(documents, default=sorted))
 """
 
 
-def test_loaded_dags_are_what_the_text_says(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    require(request, "airflow loads what is emitted", missing_airflow3())
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.environment)
+def test_loaded_dags_are_what_the_text_says(
+    request: pytest.FixtureRequest, release: AirflowRelease, tmp_path: Path
+) -> None:
+    require(request, f"airflow {release.version} loads what is emitted", release.missing())
     adapter = AirflowAdapter()
     compiled = {case.name: compile_case(adapter, case) for case in all_cases() if supports(adapter, case)}
     for item in compiled.values():
         item.write(tmp_path / "dags")
-    loaded = _load(tmp_path)
+    loaded = _load(release, tmp_path)
     assert set(loaded) == set(compiled)
     for name, item in compiled.items():
         said = Conformance().read(item.files)
@@ -46,10 +49,10 @@ def test_loaded_dags_are_what_the_text_says(request: pytest.FixtureRequest, tmp_
             assert actual == {field: getattr(expected, field) for field in actual}, (name, step)
 
 
-def _load(folder: Path) -> dict[str, dict[str, object]]:
+def _load(release: AirflowRelease, folder: Path) -> dict[str, dict[str, object]]:
     answer = folder / "loaded.json"
     done = subprocess.run(
-        [PREFIX / "bin" / "python", "-c", LOAD, folder / "dags", answer],
+        [release.prefix / "bin" / "python", "-c", LOAD, folder / "dags", answer],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(folder / "home"),

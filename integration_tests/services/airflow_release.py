@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from integration_tests.services.processes import ServiceError
-from integration_tests.services.rest import request_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,8 +30,8 @@ class AirflowRelease:
         health: the path that says how its components are.
         components: those that must be healthy before a DAG runs.
         web_settings: the settings of the server that answers HTTP at a port and URL.
-        log_in: gives the headers of a request, from the server's URL.
         trigger_body: what a request for a run must hold besides the parameters.
+        backfills_by_api: whether a run of a past tick is asked for by REST; else by a command, which runs it.
     """
 
     version: str
@@ -42,8 +41,8 @@ class AirflowRelease:
     health: str
     components: tuple[str, ...]
     web_settings: Callable[[int, str], Mapping[str, str]]
-    log_in: Callable[[str], Mapping[str, str]]
     trigger_body: Mapping[str, Any]
+    backfills_by_api: bool
 
     @property
     def prefix(self) -> Path:
@@ -69,6 +68,9 @@ class AirflowRelease:
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__FERNET_KEY": "",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # all processes must agree on these
+            "AIRFLOW__API_AUTH__JWT_SECRET": "integration-tests-" * 4,
+            "AIRFLOW__API__SECRET_KEY": "a-key-that-airflow-masks-in-logs",
         }
 
     def run(self, arguments: Sequence[str | Path], variables: Mapping[str, str], timeout: float = 600) -> str:
@@ -95,15 +97,12 @@ class AirflowRelease:
 def _settings_of_3(port: int, url: str) -> Mapping[str, str]:
     return {
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        # whoever asks is an administrator
+        # whoever asks is an administrator, as webserver_config.py says it for 2.11
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
-        # all processes must agree on these
-        "AIRFLOW__API_AUTH__JWT_SECRET": "integration-tests-" * 4,
-        "AIRFLOW__API__SECRET_KEY": "integration-tests",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
@@ -116,14 +115,10 @@ def _settings_of_2(port: int, url: str) -> Mapping[str, str]:
         "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(port),
         "AIRFLOW__WEBSERVER__BASE_URL": url,
         "AIRFLOW__WEBSERVER__WORKERS": "1",
-        "AIRFLOW__WEBSERVER__SECRET_KEY": "integration-tests",
+        "AIRFLOW__WEBSERVER__SECRET_KEY": "a-key-that-airflow-masks-in-logs",
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
     }
-
-
-def _token(url: str) -> Mapping[str, str]:
-    return {"Authorization": f"Bearer {request_json('GET', f'{url}/auth/token')['access_token']}"}
 
 
 _NOT_INHERITED = ("AIRFLOW", "PYTEST", "PYTHON")
@@ -135,8 +130,8 @@ AIRFLOW_3 = AirflowRelease(
     health="/api/v2/monitor/health",
     components=("metadatabase", "scheduler", "dag_processor"),
     web_settings=_settings_of_3,
-    log_in=_token,
     trigger_body={"logical_date": None},
+    backfills_by_api=True,
 )
 AIRFLOW_211 = AirflowRelease(
     version="2.11",
@@ -146,7 +141,7 @@ AIRFLOW_211 = AirflowRelease(
     health="/health",
     components=("metadatabase", "scheduler"),
     web_settings=_settings_of_2,
-    log_in=lambda url: {},  # webserver_config.py makes everyone an administrator
     trigger_body={},
+    backfills_by_api=False,
 )
 RELEASES = (AIRFLOW_3, AIRFLOW_211)

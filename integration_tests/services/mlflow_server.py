@@ -13,10 +13,12 @@ from integration_tests.services.rest import answers
 
 
 class MlflowServer:
-    """A tracking server on SQLite in a temporary folder, run by this interpreter's environment."""
+    """A tracking server, run by this interpreter's environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend_store_uri: str | None = None) -> None:
+        """On the database at `backend_store_uri`; when left out, on SQLite in a temporary folder."""
         self.port = free_port()
+        self._backend_store_uri = backend_store_uri
         self._folder: Path | None = None
         self._server: Server | None = None
 
@@ -39,7 +41,7 @@ class MlflowServer:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="zen-mlflow-"))
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        store = f"sqlite:///{self._folder}/mlflow.db"
+        store = self._backend_store_uri or f"sqlite:///{self._folder}/mlflow.db"
         artifacts = self._folder / "artifacts"
         self._server = Server(
             "MLflow",

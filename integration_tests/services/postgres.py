@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -29,8 +29,15 @@ SETTINGS = {
 class PostgresServer:
     """A new cluster in a temporary folder, on a free port of 127.0.0.1, gone at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, access: str = "", **settings: str) -> None:
+        """With `settings`, in PostgreSQL's words, beside and in place of SETTINGS.
+
+        Args:
+            access: the lines of pg_hba.conf; left out, everybody is whom they say they are.
+        """
         self.port = free_port()
+        self._access = access
+        self._settings = {**SETTINGS, **settings}
         self._folder: Path | None = None
         self._server: Server | None = None
 
@@ -53,7 +60,9 @@ class PostgresServer:
         user = server_user()
         if self._folder is None:
             self._folder = make_cluster(user)
-        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+            if self._access:
+                (self._folder / "data" / "pg_hba.conf").write_text(self._access)
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._server = Server(
             "PostgreSQL",
             [
@@ -89,6 +98,21 @@ class PostgresServer:
         """The address of a database for SQLAlchemy; without a driver for libpq."""
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         return f"{scheme}://postgres@127.0.0.1:{self.port}/{database}"
+
+    def socket_url(self, driver: str | None, database: str) -> str:
+        """The address by the server's Unix socket, which a program on the same machine uses."""
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        return f"{scheme}://postgres@/{database}?host={self._folder}&port={self.port}"
+
+    @property
+    def log(self) -> str:
+        """What the server has written to its log."""
+        return (self._folder / "postgres.log").read_text(errors="replace") if self._folder else ""
+
+    def execute(self, statement: LiteralString, database: str = "postgres") -> None:
+        """Run a statement as the server's superuser."""
+        with psycopg.connect(self.url(None, database), autocommit=True) as connection:
+            connection.execute(statement)
 
     def create_database(self, name: str, driver: str | None = "psycopg") -> str:
         """Create an empty database; its address."""

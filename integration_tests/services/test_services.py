@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from integration_tests.services.airflow3 import Airflow3, Airflow3Offline
+from integration_tests.services.airflow import Airflow
+from integration_tests.services.airflow_offline import AirflowOffline
 from integration_tests.services.mlflow_server import MlflowServer, quiet_mlflow
 from integration_tests.services.postgres import PostgresServer
 from integration_tests.services.processes import Server, ServiceError, session_members, wait_until
@@ -19,7 +20,12 @@ DAG = '''
 import os
 from datetime import datetime, timedelta
 
-from airflow.sdk import Param, dag, get_current_context, task
+try:
+    from airflow.sdk import Param, dag, get_current_context, task
+except ImportError:
+    from airflow.decorators import dag, task
+    from airflow.models.param import Param
+    from airflow.operators.python import get_current_context
 
 
 @dag(dag_id="services", schedule=None, start_date=datetime(2026, 1, 1), catchup=False, params={"n": Param(1)})
@@ -102,51 +108,51 @@ print(run.info.run_id)
     assert [(metric["key"], metric["value"]) for metric in found["run"]["data"]["metrics"]] == [("score", 0.5)]
 
 
-def test_airflow_runs_a_dag_with_a_retry_and_clears_a_task(airflow3: Airflow3) -> None:
-    (airflow3.dags_folder / "services.py").write_text(DAG)
-    run_id, state = airflow3.run("services", {"n": 21})
-    assert state == "success", airflow3.tail()
-    assert airflow3.states("services", run_id) == {
+def test_airflow_runs_a_dag_with_a_retry_and_clears_a_task(airflow: Airflow) -> None:
+    (airflow.dags_folder / "services.py").write_text(DAG)
+    run_id, state = airflow.run("services", {"n": 21})
+    assert state == "success", airflow.tail()
+    assert airflow.states("services", run_id) == {
         "flaky": "success", "after": "success", "double[0]": "success", "double[1]": "success",
     }  # fmt: skip
-    assert airflow3.tries("services", run_id, "flaky") == [(1, "failed"), (2, "success")]
-    assert "ValueError: the first try fails" in airflow3.logs("services", run_id, "flaky", 1)
-    assert "integration-tests" in airflow3.logs("services", run_id, "flaky", 2)
-    assert "doubling 2" in airflow3.logs("services", run_id, "double", 1, map_index=1)
-    assert airflow3.xcom("services", run_id, "after") == 42
-    assert airflow3.xcom("services", run_id, "double", map_index=1) == 4
+    assert airflow.tries("services", run_id, "flaky") == [(1, "failed"), (2, "success")]
+    assert "ValueError: the first try fails" in airflow.logs("services", run_id, "flaky", 1)
+    assert "integration-tests" in airflow.logs("services", run_id, "flaky", 2)
+    assert "doubling 2" in airflow.logs("services", run_id, "double", 1, map_index=1)
+    assert airflow.xcom("services", run_id, "after") == 42
+    assert airflow.xcom("services", run_id, "double", map_index=1) == 4
 
-    airflow3.clear("services", run_id, ["after"], downstream=True)
-    assert airflow3.wait("services", run_id) == "success"
-    assert len(airflow3.tries("services", run_id, "after")) == 2
-    assert len(airflow3.tries("services", run_id, "double", 1)) == 2
-    assert airflow3.import_errors() == {}
+    airflow.clear("services", run_id, ["after"], downstream=True)
+    assert airflow.wait("services", run_id) == "success"
+    assert len(airflow.tries("services", run_id, "after")) == 2
+    assert len(airflow.tries("services", run_id, "double", 1)) == 2
+    assert airflow.import_errors() == {}
 
 
-def test_airflow_names_a_file_that_it_cannot_load(airflow3: Airflow3) -> None:
-    broken = airflow3.dags_folder / "broken.py"
-    broken.write_text("from airflow.sdk import dag\nraise RuntimeError('broken on purpose')\n")
+def test_airflow_names_a_file_that_it_cannot_load(airflow: Airflow) -> None:
+    broken = airflow.dags_folder / "broken.py"
+    broken.write_text("from airflow import DAG\nraise RuntimeError('broken on purpose')\n")
     try:
-        wait_until(lambda: bool(airflow3.import_errors()), 120, what="the import error")
-        [(name, trace)] = airflow3.import_errors().items()
+        wait_until(lambda: bool(airflow.import_errors()), 120, what="the import error")
+        [(name, trace)] = airflow.import_errors().items()
     finally:
         broken.unlink()
     assert name.endswith("broken.py")
     assert "broken on purpose" in trace
 
 
-def test_airflow_offline_loads_and_tests_a_dag(airflow3_offline: Airflow3Offline, tmp_path: Path) -> None:
+def test_airflow_offline_loads_and_tests_a_dag(airflow_offline: AirflowOffline, tmp_path: Path) -> None:
     file = tmp_path / "services.py"
     file.write_text(textwrap.dedent(DAG))
-    loaded = airflow3_offline.load(file)
+    loaded = airflow_offline.load(file)
     assert loaded.errors == {}
     assert loaded.dags["services"]["double"]["upstream"] == ["after"]
-    result = airflow3_offline.dag_test(file, "services", {"n": 3}, variables={"ZEN_DEPLOYMENT": "offline"})
+    result = airflow_offline.dag_test(file, "services", {"n": 3}, variables={"ZEN_DEPLOYMENT": "offline"})
     assert result.state == "success", result.output
     assert result.tries["flaky"] == 2
 
 
-def test_airflow_offline_reports_a_file_that_it_cannot_load(airflow3_offline: Airflow3Offline, tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("from airflow.sdk import dag\nraise RuntimeError('broken on purpose')\n")
-    [trace] = airflow3_offline.load(tmp_path).errors.values()
+def test_airflow_offline_reports_a_file_that_it_cannot_load(airflow_offline: AirflowOffline, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("from airflow import DAG\nraise RuntimeError('broken on purpose')\n")
+    [trace] = airflow_offline.load(tmp_path).errors.values()
     assert "broken on purpose" in trace

@@ -1,84 +1,139 @@
-"""Uses each component of a project once, and says how that went: what `zen doctor` does."""
+"""Uses each component of a project once, and says how that went: what `zen doctor` does.
+
+It makes nothing that was not there: a store that the first run will make is not made here.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from zen_core.adapter.protocol import Check, DeployingAdapter
 from zen_core.contract.settings import Settings, without_credentials
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import ZenError
+from zen_core.errors import StoreError, StoreUnavailableError, ZenError
 
-_PROBE = "doctor/round-trip"
+T = TypeVar("T")
 Answer = tuple[str, Diagnostic | None]
+"""What was seen, and what should be known of it."""
+
+LONGEST_ANSWER_SECONDS = 60.0
+_PROBE = "zen-doctor"
+_SQLITE = "sqlite:///"
+_NOT_MADE = "not made yet, the first run makes it"
+_WORTH_SAYING_SECONDS = 1.0
 
 
-def examine(settings: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
+def examine(given: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
     """A check for each component, as it is done; a broken one does not keep the others from being used.
 
     Args:
-        settings: with the local defaults merged in, where this project uses them.
+        given: as files and environment say them; what they leave open is in `.zen/`.
         targets: the adapters to examine.
     """
+    from zen_metadata.shim.masking import secret_masker
+
+    settings = given.with_local_defaults()
+    mask = secret_masker(settings)
+    for check in _examine(given, settings, targets):
+        yield replace(check, detail=mask(check.detail), problem=_masked(check.problem, mask))
+
+
+def _examine(given: Settings, settings: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
     yield Check("settings", f"project {settings.project}" + (f", stack {settings.stack}" if settings.stack else ""))
     yield _use("lineage store", settings.lineage_url, lambda: _use_lineage_store(settings))
     yield _use("artifact store", settings.artifact_url, lambda: _use_artifact_store(settings))
-    yield _use("MLflow", settings.mlflow_tracking_uri, lambda: _use_mlflow(settings))
+    yield _use("MLflow", settings.mlflow_tracking_uri, lambda: _use_mlflow(given, settings))
     yield _use("data root", settings.data_root, lambda: _use_data_root(settings))
     for target in targets:
-        yield from _examine_adapter(target, settings)
+        try:
+            yield from _within_time(lambda target=target: list(_examine_adapter(target, settings)))  # type: ignore[misc]
+        except Exception as error:  # an adapter's library may raise anything, and the next adapter waits
+            yield Check(target, "", Diagnostic("ZEN-A100", _say(error), target))
 
 
 def _use(component: str, address: str, act: Callable[[], Answer]) -> Check:
     shown = without_credentials(address)
     started = time.perf_counter()
     try:
-        seen, warning = act()
+        seen, warning = _within_time(act)
     except ZenError as error:
         return Check(component, shown, error.diagnostics[0])
     except Exception as error:  # what libraries of stores raise is no closed set, and the next component waits
-        return Check(component, shown, Diagnostic("ZEN-M100", f"{type(error).__name__}: {_first_line(error)}", shown))
+        return Check(component, shown, Diagnostic("ZEN-M100", _say(error), shown))
     took = (time.perf_counter() - started) * 1000
     return Check(component, f"{shown}: {seen} ({took:.0f} ms)", warning, is_warning=warning is not None)
 
 
+def _within_time(act: Callable[[], T]) -> T:
+    """What `act` answers or raises. Raises StoreUnavailableError when it does neither for a minute."""
+    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((act(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=work, name="zen-doctor", daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=LONGEST_ANSWER_SECONDS)
+    except queue.Empty:
+        raise StoreUnavailableError(
+            f"there was no answer for {LONGEST_ANSWER_SECONDS:.0f} seconds",
+            hint="see whether its host can be reached from here: name, port, firewall, proxy",
+        ) from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+# -- one component each -----------------------------------------------------------------------------------------
+
+
 def _use_lineage_store(settings: Settings) -> Answer:
-    """Connect, compare the schema, write and read back."""
+    """Connect, compare the schema, write, and read back."""
     from zen_metadata.lineage.sql import open_lineage_store, schema
 
-    if _is_not_made_yet(settings):
-        return "not made yet, the first run makes it", None
-    store = open_lineage_store(settings.lineage_url, create=False)
+    url = settings.lineage_url
+    if url.startswith(_SQLITE) and _is_to_be_made(Path(url.removeprefix(_SQLITE))):
+        return _NOT_MADE, None
+    store = open_lineage_store(url, create=False)
     try:
-        version = hashlib.sha256(os.urandom(16)).hexdigest()
+        version = os.urandom(16).hex()
+        # One row that the next look replaces. Zen deletes nothing there, so its users need not be allowed to.
         store.remember_file_digest(_PROBE, "1", version)
         if store.find_file_digest(_PROBE, "1") != version:
-            return "reached", Diagnostic("ZEN-M100", "what was written cannot be read back", "lineage store")
+            raise StoreError("what was written into the lineage store is not what is read back")
+        asked = datetime.now(UTC)
+        ahead = (store.read_clock() - asked).total_seconds()
     finally:
         store.close()
-    problems = schema.check(settings.lineage_url)
-    if problems:
-        return "written and read", problems[0]
-    return f"written and read, schema {schema.REVISIONS[-1]}", None
+    return f"written and read, schema {schema.REVISIONS[-1]}{_describe_clock(ahead)}", None
 
 
-def _is_not_made_yet(settings: Settings) -> bool:
-    path = settings.lineage_url.removeprefix("sqlite:///")
-    return settings.lineage_url.startswith("sqlite:///") and not Path(path).exists()
+def _describe_clock(ahead_seconds: float) -> str:
+    if abs(ahead_seconds) < _WORTH_SAYING_SECONDS:
+        return ""
+    return f", its clock is {abs(ahead_seconds):.0f} s {'ahead of' if ahead_seconds > 0 else 'behind'} this machine's"
 
 
 def _use_artifact_store(settings: Settings) -> Answer:
     """Write, read back, remove."""
+    from zen_metadata.artifacts.filesystems import is_local, local_part
     from zen_metadata.artifacts.store import ArtifactStore
 
-    local = settings.artifact_url.removeprefix("file://")
-    if "://" not in local and not Path(local).exists() and settings.state_folder in Path(local).parents:
-        return "not made yet, the first run makes it", None
-    artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
+    url = settings.artifact_url
+    if is_local(url) and _is_to_be_made(Path(local_part(url))):
+        return _NOT_MADE, None
+    artifacts = ArtifactStore(url, allow_pickle=settings.allow_pickle)
     content = os.urandom(32)
     location = f"{_PROBE}-{content[:8].hex()}"
     artifacts.write_bytes(location, content)
@@ -87,32 +142,63 @@ def _use_artifact_store(settings: Settings) -> Answer:
     finally:
         artifacts.remove(location)
     if not same:
-        return "reached", Diagnostic("ZEN-M103", "what was written is not what is read back", "artifact store")
+        raise StoreError("what was written into the artifact store is not what is read back", code="ZEN-M103")
     return "written, read and removed", None
 
 
-def _use_mlflow(settings: Settings) -> Answer:
+def _use_mlflow(given: Settings, settings: Settings) -> Answer:
     """Make a run, end it, and delete it again."""
     from zen_metadata.tracking.mlflow import MlflowTracker, mlflow_is_installed
 
     if not mlflow_is_installed():
-        return "not installed: nothing is projected", None
-    path = settings.mlflow_tracking_uri.removeprefix("sqlite:///")
-    if settings.mlflow_tracking_uri.startswith("sqlite:///") and not Path(path).exists():
-        return "not made yet, the first run makes it", None
-    MlflowTracker(settings.mlflow_tracking_uri, settings.project).try_out()
+        if not given.mlflow_tracking_uri:
+            return "not installed, so nothing is sent there", None
+        return "not installed", Diagnostic(
+            "ZEN-T100",
+            "MLflow is set up, and not installed here: what runs here is not shown there",
+            "MLFLOW_TRACKING_URI",
+            hint='pip install "zen-core[mlflow]"',
+        )
+    uri = settings.mlflow_tracking_uri
+    if uri.startswith(_SQLITE) and _is_to_be_made(Path(uri.removeprefix(_SQLITE))):
+        return _NOT_MADE, None
+    MlflowTracker(uri, settings.project).try_out()
     return "a run made, ended and deleted", None
 
 
 def _use_data_root(settings: Settings) -> Answer:
     """List it."""
-    import fsspec
+    from zen_metadata.artifacts.filesystems import is_local, local_part, open_filesystem
 
-    filesystem, path = fsspec.url_to_fs(settings.data_root)
-    if not filesystem.isdir(path):
-        hint = "correct data_root in zen.toml, or ZEN_DATA_ROOT"
-        return "", Diagnostic("ZEN-S107", "the data root is not there", settings.data_root, hint=hint)
-    return f"{len(filesystem.ls(path, detail=False))} entries", None
+    root = settings.data_root
+    if is_local(root):
+        folder = Path(local_part(root))
+        count = sum(1 for _ in folder.iterdir()) if folder.is_dir() else None
+    else:
+        filesystem, path = open_filesystem(root)
+        count = len(filesystem.ls(path, detail=False)) if filesystem.isdir(path) else None
+    if count is None:
+        raise StoreError(
+            "the data root is not there",
+            code="ZEN-S107",
+            where=without_credentials(root),
+            hint="correct data_root (ZEN_DATA_ROOT); where only the workers have it, run zen doctor there",
+        )
+    return f"{count} entries", None
+
+
+def _is_to_be_made(path: Path) -> bool:
+    """Whether a path is not there. Raises StoreError where it could not be made either."""
+    if path.exists():
+        return False
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"{path} is not there, and cannot be made",
+            why=f"{above} cannot be written" if above.is_dir() else f"{above} is no folder",
+            hint="correct its address, or give this user write access",
+        )
+    return True
 
 
 def _examine_adapter(target: str, settings: Settings) -> Iterator[Check]:
@@ -125,13 +211,16 @@ def _examine_adapter(target: str, settings: Settings) -> Iterator[Check]:
     except ZenError as error:
         yield from (Check(target, "", problem) for problem in error.diagnostics)
         return
-    if not isinstance(adapter, DeployingAdapter):
-        return
-    try:
+    if isinstance(adapter, DeployingAdapter):
         yield from adapter.examine(options, settings)
-    except Exception as error:  # an adapter's library may raise anything, and the next adapter waits
-        yield Check(target, "", Diagnostic("ZEN-A100", f"{type(error).__name__}: {_first_line(error)}", target))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
+def _masked(problem: Diagnostic | None, mask: Callable[[str], str]) -> Diagnostic | None:
+    if problem is None:
+        return None
+    return replace(problem, message=mask(problem.message), why=mask(problem.why), where=mask(problem.where))
+
+
+def _say(error: Exception) -> str:
+    first, *_ = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {first}"

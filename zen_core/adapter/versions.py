@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from zen_core.adapter.protocol import Adapter
+from typing import TYPE_CHECKING
+
 from zen_core.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from zen_core.adapter.protocol import Adapter
 
 UNTESTED = "ZEN-A108"
 

@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +17,11 @@ from typing import Any
 from zen_core.authoring.code_location import import_roots, module_name_of, place_of
 from zen_core.authoring.decorators import Pipeline, Step
 from zen_core.authoring.problems import did_you_mean
+from zen_core.authoring.scanning import find_pipelines, python_files, split_reference
 from zen_core.contract.settings import Settings
 from zen_core.errors import LoadError, ZenError
 
-_FILES_LOOKED_AT = 2000
-"""How many files of a project are read through for a did-you-mean."""
+_PIPELINES_SHOWN = 5
 
 
 def load_pipeline(reference: str, settings: Settings) -> Pipeline[Any]:
@@ -43,14 +42,6 @@ def load_pipeline(reference: str, settings: Settings) -> Pipeline[Any]:
     return _find_pipeline(module, name, reference, roots[0])
 
 
-def split_reference(reference: str) -> tuple[str, str]:
-    """What stands before and after the last colon: a file or module, and a pipeline's name or ""."""
-    target, colon, name = reference.rpartition(":")
-    if not colon or "/" in name or "\\" in name or name.endswith(".py"):  # C:\project\churn.py
-        return reference, ""
-    return target, name
-
-
 def is_file_reference(target: str) -> bool:
     """Whether a reference's first part is a path, not the name of a module."""
     return target.endswith(".py") or "/" in target or os.sep in target
@@ -60,25 +51,18 @@ def _file_of(target: str, root: Path) -> Path:
     file = Path(target)
     if file.is_file():
         return file.resolve()
-    known = {path.as_posix(): path for path in _python_files(root)}
+    known = {path.as_posix(): path for path in python_files(root)}
     near = did_you_mean(Path(os.path.relpath(target, root)).as_posix(), known) or did_you_mean(target, known)
     same_name = [shown for shown, path in known.items() if path.name == file.name]
     hint = f"did you mean {same_name[0]!r}?" if same_name else near
     what = "a folder" if file.is_dir() else "not there"
-    raise LoadError(f"the file {target} is {what}", code="ZEN-D201", hint=hint or "a path begins in the current folder")
+    hint = hint or _pipelines_hint(root) or "a path begins in the current folder"
+    raise LoadError(f"the file {target} is {what}", code="ZEN-D201", hint=hint)
 
 
-def _python_files(root: Path) -> Iterator[Path]:
-    """The project's Python files, relative to its root; hidden folders and environments left out."""
-    count = 0
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(item for item in folders if item.isidentifier() and item not in ("venv", "node_modules"))
-        for name in sorted(files):
-            if name.endswith(".py"):
-                count += 1
-                yield Path(folder, name).relative_to(root)
-        if count > _FILES_LOOKED_AT:
-            return
+def _pipelines_hint(root: Path) -> str:
+    found = [f"{item.file.as_posix()}:{item.name}" for item in find_pipelines(root)]
+    return f"the project's pipelines: {', '.join(found[:_PIPELINES_SHOWN])}" if found else ""
 
 
 def _module_of(file: Path, roots: tuple[Path, ...]) -> str:
@@ -110,8 +94,8 @@ def _import(module_name: str, file: Path | None, roots: tuple[Path, ...]) -> Mod
         raise  # it says already what is wrong, and where
     except ModuleNotFoundError as error:
         if file is None and f"{module_name}.".startswith(f"{error.name}."):
-            known = [name for path in _python_files(roots[0]) if (name := module_name_of(roots[0] / path, roots))]
-            hint = did_you_mean(module_name, known) or "name a file instead: path/to/file.py:name"
+            known = [name for path in python_files(roots[0]) if (name := module_name_of(roots[0] / path, roots))]
+            hint = did_you_mean(module_name, known) or _pipelines_hint(roots[0]) or "name a file: path/to/file.py:name"
             raise LoadError(f"there is no module {module_name!r}", code="ZEN-D201", why=str(error), hint=hint) from None
         raise _import_failed(module_name, error, roots[0]) from error
     except (Exception, SystemExit) as error:  # the user's code: whatever it raises is told with its traceback
@@ -159,7 +143,9 @@ def _find_pipeline(module: ModuleType, name: str, reference: str, root: Path) ->
     own = {key: value for key, value in pipelines.items() if value.__module__ == module.__name__} or pipelines
     if not name and len(own) == 1:
         return next(iter(own.values()))
-    listed = f"its pipelines: {', '.join(own)}" if own else "decorate a function with @pipeline"
+    listed = (
+        f"its pipelines: {', '.join(own)}" if own else _pipelines_hint(root) or "decorate a function with @pipeline"
+    )
     if not name:
         what = f"{reference} defines {len(own) or 'no'} pipelines"
         hint = f"name one: {reference}:{next(iter(own))}; {listed}" if own else listed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from zen_core.cli.completion import complete_compile_targets, complete_pipelines
 from zen_core.cli.context import CliContext, json_option
 from zen_core.cli.output import print_json
 from zen_core.errors import AdapterError, AdapterNotFoundError, CompilationError, ZenError
@@ -23,9 +24,14 @@ IR = "ir"
 
 
 @click.command("compile")
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=complete_pipelines)
 @click.option(
-    "--for", "target", required=True, metavar="TARGET", help="An adapter's name, ir, or all. See 'zen adapters'."
+    "--for",
+    "target",
+    required=True,
+    metavar="TARGET",
+    shell_complete=complete_compile_targets,
+    help="An adapter's name, ir, or all. See 'zen adapters'.",
 )
 @click.option(
     "--out",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,3 +37,26 @@ class CliContext:
         For commands that run or read on this machine.
         """
         return self.settings().with_local_defaults()
+
+
+def complete_stack(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The stacks of zen.toml, for completion in the shell; what that needs is imported when it is asked for."""
+    from zen_core.cli.completion import complete_stacks
+
+    return complete_stacks(context, parameter, incomplete)
+
+
+def _choose_stack(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    if name:
+        context.obj = replace(context.obj, stack=name)
+
+
+stack_option = click.option(
+    "--stack",
+    metavar="NAME",
+    expose_value=False,
+    callback=_choose_stack,
+    shell_complete=complete_stack,
+    help="The stack of zen.toml to use.",
+)
+"""`--stack` behind the command's name, for those that are about a stack; `zen --stack` holds for every command."""

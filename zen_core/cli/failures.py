@@ -15,6 +15,7 @@ from zen_core.diagnostics import Diagnostic, render_all
 from zen_core.errors import InternalError, UsageError, ZenError
 
 INTERRUPTED = 130
+_VALUES_SHOWN = 10
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -39,7 +40,7 @@ def report_failure(error: BaseException, *, as_json: bool) -> None:
         click.echo("interrupted", err=True)
         return
     diagnostics = _diagnostics_of(error)
-    click.echo(json.dumps(error_document(diagnostics)) if as_json else render_all(diagnostics), err=True)
+    click.echo(json.dumps(error_document(diagnostics)) if as_json else error_text(diagnostics), err=True)
 
 
 def error_document(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
@@ -51,6 +52,12 @@ def error_document(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
     if len(diagnostics) > 1:
         document["problems"] = [diagnostic.to_json() for diagnostic in diagnostics]
     return document
+
+
+def error_text(diagnostics: Sequence[Diagnostic]) -> str:
+    """The problems as text, and the commands that tell more."""
+    codes = dict.fromkeys(diagnostic.code for diagnostic in diagnostics)
+    return "\n".join([render_all(diagnostics), *(f"more: zen explain {code}" for code in codes)])
 
 
 def _diagnostics_of(error: BaseException) -> Sequence[Diagnostic]:
@@ -66,9 +73,36 @@ def _usage_diagnostic(error: click.ClickException) -> Diagnostic:
     help_line = f"'{context.command_path} --help' says how it is used" if context else ""
     possible = getattr(error, "possibilities", None)
     hint = f"did you mean {possible[0]}?" if possible else help_line
+    if context and isinstance(error, click.MissingParameter) and error.param:
+        hint = _possible_values(context, error.param) or help_line
     # Without the possibilities, which click would repeat in the message.
     message = error.message if possible else error.format_message()
     return Diagnostic(UsageError.code, message.rstrip("."), hint=hint)
+
+
+def _possible_values(context: click.Context, parameter: click.Parameter) -> str:
+    """What could stand for a parameter that is missing: what the shell would be offered for it, or ""."""
+    try:
+        values = [item.value for item in parameter.shell_complete(context, "") if item.type == "plain"]
+    except (ZenError, OSError):
+        return ""  # wrong settings are another command's trouble
+    if parameter.name == "pipeline" and not values:
+        return _projects_below() or "there is no pipeline in this folder; 'zen init FOLDER' writes a project with one"
+    if parameter.name == "pipeline" and len(values) == 1:
+        return f"{context.command_path} {values[0]}"
+    return f"one of: {', '.join(map(str, values[:_VALUES_SHOWN]))}" if values else ""
+
+
+def _projects_below() -> str:
+    """How to run the pipelines of the projects that lie in this folder: often `cd` was forgotten."""
+    from zen_core.authoring.scanning import find_pipelines
+
+    projects = [path.parent for path in sorted(Path().glob("*/zen.toml"))[:_VALUES_SHOWN]]
+    return "\n".join(
+        f"zen -C {project} run {found.file.as_posix()}:{found.name}"
+        for project in projects
+        for found in find_pipelines(project)
+    )
 
 
 def _bug_diagnostic(error: BaseException) -> Diagnostic:

@@ -13,25 +13,34 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from zen_core import __version__
-from zen_core.cli.context import CliContext
+from zen_core.cli.context import CliContext, complete_stack
 from zen_core.cli.failures import exit_code_of, report_failure
 from zen_core.errors import InternalError, UsageError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMAND_GROUP = "zen.commands"
+COMPLETION_VARIABLE = "_ZEN_COMPLETE"
+"""What a shell sets when it asks for completions, as click has it."""
 _OWN_COMMANDS = {
+    "init": "zen_core.cli.init:init",
     "run": "zen_core.cli.run:run",
     "compile": "zen_core.cli.compile:compile_",
     "adapters": "zen_core.cli.adapters:adapters",
+    "explain": "zen_core.cli.explain:explain",
+    "completion": "zen_core.cli.completion:completion",
 }
 # The help page names every command without importing one, so its lines stand here. A command that is not in
 # the table, of another distribution, is listed last, with the name of what it comes from.
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Pipelines": {
+        "init": "Write a small project that runs.",
         "run": "Run a pipeline on this machine.",
         "compile": "Write native code for an orchestrator.",
         "deploy": "Compile a pipeline and hand it over to its orchestrator.",
@@ -49,6 +58,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "sync": "Record what was kept back, and bring MLflow up to date.",
         "store": "Check or upgrade the lineage store.",
         "doctor": "Use each store and orchestrator once, and say what is wrong.",
+    },
+    "Help": {
+        "explain": "What an error's code means, and what to do about it.",
+        "completion": "Print the script that completes commands and names in a shell.",
     },
 }
 
@@ -90,21 +103,17 @@ class ZenGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, without importing them."""
-        installed = {entry_point.name: entry_point for entry_point in _foreign_commands()}
-        known = {name for lines in SECTIONS.values() for name in lines}
-        sections = {
-            title: [(name, text) for name, text in lines.items() if name in _OWN_COMMANDS or name in installed]
-            for title, lines in SECTIONS.items()
-        }
-        sections["Further commands"] = [
-            (name, f"From {_distribution(entry_point)}.")
-            for name, entry_point in sorted(installed.items())
-            if name not in known
-        ]
-        for title, lines in sections.items():
+        for title, lines in _sections().items():
             if lines:
                 with formatter.section(title):
                     formatter.write_dl(lines)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands and options that begin so, without importing a command."""
+        from zen_core.cli.completion import complete_commands
+
+        lines = [line for section in _sections().values() for line in section]
+        return [*complete_commands(lines, incomplete), *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(
         self,
@@ -115,6 +124,10 @@ class ZenGroup(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run a command and leave the process with its exit code; errors go to stderr."""
+        if os.environ.get(COMPLETION_VARIABLE):
+            from zen_core.cli.completion import answer_shell
+
+            answer_shell(self)
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, prog_name or "zen", complete_var, standalone_mode=False, **extra)
@@ -136,7 +149,9 @@ class ZenGroup(click.Group):
     metavar="DIR",
     help="Work as if started in this folder.",
 )
-@click.option("--stack", default="", metavar="NAME", help="The stack of zen.toml to use.")
+@click.option(
+    "--stack", default="", metavar="NAME", shell_complete=complete_stack, help="The stack of zen.toml to use."
+)
 @click.version_option(__version__, message="zen %(version)s")
 @click.pass_context
 def zen(context: click.Context, project_dir: str | None, stack: str) -> None:
@@ -149,6 +164,20 @@ def zen(context: click.Context, project_dir: str | None, stack: str) -> None:
 def main() -> None:
     """The script `zen`."""
     zen.main(prog_name="zen")
+
+
+def _sections() -> dict[str, list[tuple[str, str]]]:
+    """The lines of the help page: each command that is installed, and what it does."""
+    installed = {entry_point.name: entry_point for entry_point in _foreign_commands()}
+    known = {name for lines in SECTIONS.values() for name in lines}
+    sections = {
+        title: [(name, text) for name, text in lines.items() if name in _OWN_COMMANDS or name in installed]
+        for title, lines in SECTIONS.items()
+    }
+    sections["Further commands"] = [
+        (name, f"From {_distribution(entry_point)}.") for name, entry_point in installed.items() if name not in known
+    ]
+    return sections
 
 
 def _foreign_commands() -> Iterable[EntryPoint]:

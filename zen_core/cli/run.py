@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zen_core.cli.completion import complete_pipelines, complete_steps
 from zen_core.cli.context import CliContext, json_option
-from zen_core.cli.failures import INTERRUPTED
+from zen_core.cli.failures import INTERRUPTED, error_text
 from zen_core.cli.output import format_seconds, is_terminal, print_json, short_id, terminal
 from zen_core.cli.progress import LiveProgress, PlainProgress, SilentProgress
-from zen_core.errors import AdapterError, StoreError, UsageError
+from zen_core.errors import AdapterError, StoreError, UsageError, ZenError
 
 if TYPE_CHECKING:
     from zen_core.adapter.protocol import RunningAdapter, RunOutcome, RunRequest
@@ -25,12 +26,22 @@ _FAILED = 1
 
 
 @click.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=complete_pipelines)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter; repeatable.")
 @click.option("--no-cache", is_flag=True, help="Execute every step, whatever results there are.")
-@click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step anew; repeatable.")
-@click.option("--only", metavar="STEP", help="Run this step alone, on what the latest run left.")
-@click.option("--from", "from_step", metavar="STEP", help="Run this step and all after it.")
+@click.option(
+    "--refresh",
+    multiple=True,
+    metavar="STEP",
+    shell_complete=complete_steps,
+    help="Execute this step anew; repeatable.",
+)
+@click.option(
+    "--only", metavar="STEP", shell_complete=complete_steps, help="Run this step alone, on what the latest run left."
+)
+@click.option(
+    "--from", "from_step", metavar="STEP", shell_complete=complete_steps, help="Run this step and all after it."
+)
 @click.option("--debug", is_flag=True, help="One step at a time, in the main thread: breakpoint() works.")
 @click.option("--no-sync", is_flag=True, help="Leave MLflow to a later 'zen sync'.")
 @json_option
@@ -187,8 +198,12 @@ def _unrecorded_document(outcome: RunOutcome, progress: SilentProgress) -> dict[
 
 
 def _traceback(error: BaseException, recorded: Any) -> str:
-    """What the step raised: as it was recorded, without frames of Zen and without secrets."""
-    for step in recorded.steps if recorded is not None else ():
-        if step.error is not None:
-            return str(step.error.traceback).rstrip("\n")
-    return "".join(traceback.format_exception(error)).rstrip("\n")
+    """What the step raised: as it was recorded, without frames of Zen and without secrets.
+
+    An error of Zen that no line of the user's raised is told as all of them are.
+    """
+    errors = [step.error for step in recorded.steps if step.error is not None] if recorded is not None else []
+    text = str(errors[0].traceback) if errors else "".join(traceback.format_exception(error))
+    if isinstance(error, ZenError) and "Traceback (most recent call last)" not in text:
+        return error_text(error.diagnostics)
+    return text.rstrip("\n")

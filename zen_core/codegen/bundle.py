@@ -24,7 +24,7 @@ from zen_core.diagnostics import Diagnostic
 from zen_core.errors import BundleError
 
 EMITTED_BY = "emitted by Zen"
-"""Stands in the first line of every Python file that Zen writes, and marks it as not part of the project's code."""
+"""Stands in the first line of every Python and YAML file that Zen writes, and marks it as not part of the code."""
 SIDECAR_SUFFIX = ".zen"
 LARGEST_BUNDLE_BYTES = 100 * 1024 * 1024
 
@@ -192,7 +192,7 @@ def _is_left_out_folder(path: Path) -> bool:
 
 
 def _is_emitted(name: str, data: bytes) -> bool:
-    return name.endswith(".py") and _FIRST_LINE.match(data) is not None
+    return name.endswith((".py", ".yaml")) and _FIRST_LINE.match(data) is not None
 
 
 def _zip(content_by_name: Mapping[str, bytes]) -> bytes:

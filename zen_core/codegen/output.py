@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import CompilationError, InternalError, OutOfDateError
 
 _DIFF_LINES = 12
+_HEADER_BYTES = 1_000
+_OWNER = re.compile(rb"^(?:# )?Pipeline: ([a-z][a-z0-9_]*)\r?$", re.MULTILINE)
+"""The line by which an emitted file's header says whose it is."""
 
 
 def write_files(folder: Path, content_by_path: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -22,10 +26,14 @@ def write_files(folder: Path, content_by_path: Mapping[str, bytes]) -> tuple[str
     that watches the folder never meets half a pipeline. A file that is as it should be is not touched.
 
     Raises:
-        CompilationError: the folder cannot be written.
+        CompilationError: the folder cannot be written, or holds a file of that name which is somebody else's: not
+            emitted by Zen, or for another pipeline.
     """
     order = sorted(content_by_path, key=lambda path: (path.endswith(".py"), path))
-    changed = [path for path in order if _read(_place(folder, path)) != content_by_path[path]]
+    found_by_path = {path: _read(_place(folder, path)) for path in order}
+    changed = [path for path in order if found_by_path[path] != content_by_path[path]]
+    if problems := [*_find_foreign(folder, found_by_path, content_by_path)]:
+        raise CompilationError(diagnostics=problems)
     waiting: list[tuple[Path, Path]] = []
     try:
         for path in changed:
@@ -70,6 +78,28 @@ def check_files(folder: Path, content_by_path: Mapping[str, bytes]) -> None:
             )
     if problems:
         raise OutOfDateError(diagnostics=problems)
+
+
+def _find_foreign(
+    folder: Path, found_by_path: Mapping[str, bytes | None], content_by_path: Mapping[str, bytes]
+) -> Iterator[Diagnostic]:
+    """Files with a header that says whose they are, where another file is in their place."""
+    for path, found in found_by_path.items():
+        owner = _OWNER.search(content_by_path[path][:_HEADER_BYTES])
+        if owner is None or not found:
+            continue
+        other = _OWNER.search(found[:_HEADER_BYTES])
+        if other is None or other[1] != owner[1]:
+            pipeline = owner[1].decode()
+            whose = "is no file of Zen's" if other is None else f"belongs to the pipeline {other[1].decode()!r}"
+            yield Diagnostic(
+                CompilationError.code,
+                f"{path} {whose}, and would be replaced",
+                where=folder.as_posix(),
+                why=f"the pipeline {pipeline!r} compiles to a file of this name",
+                hint=f"give each pipeline a folder of its own: --out {(folder / pipeline).as_posix()}",
+                context={"path": path},
+            )
 
 
 def _place(folder: Path, path: str) -> Path:

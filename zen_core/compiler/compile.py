@@ -143,7 +143,9 @@ def _option_problem(adapter: str, problem: Mapping[str, Any], fields: Mapping[st
         )
         return Diagnostic("ZEN-U201", f"unknown setting {path[-1]!r}", where, hint=hint)
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return Diagnostic("ZEN-U202", f"{message} (it is {problem['input']!r:.80})", where)
+    # A problem of the options together has all of them as its input: that says nothing, and may hold a secret.
+    value = f" (it is {problem['input']!r:.80})" if path else ""
+    return Diagnostic("ZEN-U202", f"{message}{value}", where)
 
 
 def _targets_with(feature: Feature, settings: Settings) -> tuple[str, ...]:

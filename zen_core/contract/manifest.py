@@ -21,6 +21,8 @@ MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 CODE_FILE = "code.zip"
 SETTINGS_FILE = "zen.settings.json"
+BEFORE_FOLDER = "before"
+"""Beside a deployed manifest: manifest and bundle of the IR that was deployed before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,8 @@ def load_settings(root: Path | None, *, stack: str = "", environ: Mapping[str, s
                 "ZEN-U203",
                 f"there is no stack {stack!r}",
                 where,
-                hint=_did_you_mean(stack, stacks) or f"write a table [stacks.{stack}]",
+                hint=_did_you_mean(stack, stacks)
+                or (f"there are: {', '.join(stacks)}" if stacks else f"write a table [stacks.{stack}]"),
             )
         )
     values: dict[str, Any] = {key: document[key] for key in _STACK_KEYS if key in document}
@@ -177,9 +178,20 @@ def load_settings(root: Path | None, *, stack: str = "", environ: Mapping[str, s
     )
 
 
+def stack_names(root: Path | None) -> tuple[str, ...]:
+    """The names of the stacks in the project's settings, as they stand there. Raises ConfigError."""
+    stacks = _read_document(root)[0].get("stacks")
+    return tuple(stacks) if isinstance(stacks, dict) else ()
+
+
+# A password may hold an unescaped slash, where there is a colon before it.
+_USER_INFO = re.compile(r"(?<=://)(?:[^/@\s]*:[^@\s]*|[^/@\s]*)@")
+_SECRET_OPTION = re.compile(r"(?i)(?<=[?&])(password|passwd|pwd|token|secret|api_?key|sig|signature)=[^&\s]*")
+
+
 def without_credentials(url: str) -> str:
-    """The URL as it may be shown: without user and password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    """The URL as it may be shown: without user and password, and with `***` for a password among its options."""
+    return _SECRET_OPTION.sub(r"\1=***", _USER_INFO.sub("", url))
 
 
 def _read_document(root: Path | None) -> tuple[dict[str, Any], str]:
@@ -230,7 +242,7 @@ def _check_table(table: Any, kind_by_key: Mapping[str, str], where: str, prefix:
             )
         elif not _is_kind(value, kind):
             yield Diagnostic("ZEN-U202", f"{prefix}{key} must be {kind}, not {value!r}", where)
-        elif key.endswith(("_url", "_uri")) and urlsplit(value).password:
+        elif key.endswith(("_url", "_uri", "_root")) and (urlsplit(value).password or _SECRET_OPTION.search(value)):
             yield Diagnostic(
                 "ZEN-U205",
                 f"{prefix}{key} holds a password",

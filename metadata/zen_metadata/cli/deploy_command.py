@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zen_core.cli.context import CliContext, json_option
+from zen_core.cli.completion import complete_pipelines, complete_targets
+from zen_core.cli.context import CliContext, json_option, stack_option
 from zen_core.cli.output import print_json
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import AdapterError, CompilationError, DeploymentError, StoreError
+from zen_core.errors import AdapterError, CompilationError, DeploymentError, SchemaVersionError, StoreError
 
 if TYPE_CHECKING:
     from zen_core.adapter.protocol import DeployingAdapter, Deployment, DeployRequest
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("pipeline")
-@click.option("--for", "target", required=True, metavar="TARGET", help="An adapter's name. See 'zen adapters'.")
+@click.argument("pipeline", shell_complete=complete_pipelines)
+@click.option(
+    "--for",
+    "target",
+    required=True,
+    metavar="TARGET",
+    shell_complete=complete_targets,
+    help="An adapter's name. See 'zen adapters'.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, and change nothing.")
 @click.option(
     "--code",
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether the code travels with the pipeline, or is in the worker's image.",
 )
+@stack_option
 @json_option
 @click.pass_obj
 def deploy(context: CliContext, pipeline: str, target: str, dry_run: bool, code: str, as_json: bool) -> None:
@@ -89,26 +98,33 @@ def _code_digest(manifest: bytes) -> str:
 def _refuse_what_would_fail(request: DeployRequest, adapter: DeployingAdapter, context: CliContext) -> list[Diagnostic]:
     """Raise with every problem, or answer with what should be known."""
     from zen_core.contract.settings import load_settings
-    from zen_metadata.deploying import examine_for_workers
+    from zen_metadata.deploying import examine_for_workers, examine_store
 
     settings = request.settings
     written = load_settings(settings.root, stack=settings.stack, environ={})
     credentials = getattr(request.options, "credentials", {})
     found = examine_for_workers(request.pipeline, settings, written, credentials)
     problems = [*found.problems, *adapter.find_deployment_problems(request)]
+    store = examine_store(settings)
+    if store.problems and not problems:
+        raise SchemaVersionError(diagnostics=store.problems)
     if problems:
-        raise DeploymentError(diagnostics=problems)
-    return list(found.warnings)
+        raise DeploymentError(diagnostics=[*problems, *store.problems])
+    return [*found.warnings, *store.warnings]
 
 
 def _push(request: DeployRequest, code_digest: str) -> list[Diagnostic]:
-    """Put the code bundle into the artifact store too, for workers that do not see it beside the emitted file."""
+    """Put the code bundle into the artifact store too, for workers that do not see it beside the emitted file.
+
+    Not into a folder: it belongs to the workers, and what is made there first would belong to whoever deploys.
+    """
     from zen_core.contract.manifest import CODE_FILE
+    from zen_metadata.artifacts.filesystems import is_local
     from zen_metadata.artifacts.store import ArtifactStore
     from zen_metadata.shim.code import bundle_location
 
     settings = request.settings
-    if not code_digest or not settings.artifact_url:
+    if not code_digest or not settings.artifact_url or is_local(settings.artifact_url):
         return []
     (bundle,) = (file for file in request.files if file.path.endswith(f"/{CODE_FILE}"))
     location = bundle_location(code_digest)
@@ -122,7 +138,7 @@ def _push(request: DeployRequest, code_digest: str) -> list[Diagnostic]:
                 error.diagnostics[0].code,
                 "the code bundle is not in the artifact store, only beside the emitted file",
                 why=error.message,
-                hint="`zen push` uploads it later; workers that see the emitted file do not need it",
+                hint="workers that see the emitted file do not need it; deploying again uploads it",
             )
         ]
     return []

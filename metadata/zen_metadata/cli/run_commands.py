@@ -6,6 +6,7 @@ import click
 
 from zen_core.cli.context import CliContext, json_option
 from zen_core.cli.output import format_seconds, format_time, print_json, print_table, short_id
+from zen_metadata.cli.completing import complete_run_steps, complete_runs
 from zen_metadata.cli.opening import open_client
 from zen_metadata.query.client import LATEST
 from zen_metadata.query.documents import run_summary
@@ -40,7 +41,7 @@ def runs(context: CliContext, pipeline: str | None, limit: int, as_json: bool) -
 
 
 @click.command()
-@click.argument("run_id", metavar="[RUN]", default=LATEST)
+@click.argument("run_id", metavar="[RUN]", default=LATEST, shell_complete=complete_runs)
 @json_option
 @click.pass_obj
 def show(context: CliContext, run_id: str, as_json: bool) -> None:
@@ -58,8 +59,8 @@ def show(context: CliContext, run_id: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
-@click.argument("step")
+@click.argument("run_id", metavar="RUN", shell_complete=complete_runs)
+@click.argument("step", shell_complete=complete_run_steps)
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="This attempt instead of the latest.")
 @json_option
 @click.pass_obj

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ class ChildProcess:
         Raises:
             StepTimeoutError: it took longer; the child and all that it started are gone.
             BaseException: what the user's code raised, with the child's traceback.
+            CancelledError: `end` was called.
             ShimError: the child died.
         """
         folder = self._request.work.scratch
@@ -103,6 +105,8 @@ class ChildProcess:
         except BaseException:
             self.end()
             raise
+        if self._ended:
+            raise CancelledError("the step was cancelled")
         reader.join(_GRACE_SECONDS)  # a process that the step left behind may hold the pipe open
         return _read_answer(folder / _ANSWER, code, self._request)
 

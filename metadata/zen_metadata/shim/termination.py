@@ -22,22 +22,45 @@ def on_termination(record: Callable[[], None], *, enabled: bool) -> Iterator[Non
     if not enabled or threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous: Any = signal.getsignal(signal.SIGTERM)
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        # A thread of its own: the interrupted code may hold the very lock that the store needs.
-        worker = threading.Thread(target=record, name="zen-cancel", daemon=True)
-        worker.start()
-        worker.join(_LONGEST_RECORDING_SECONDS)
-        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
-        if callable(previous):
-            previous(number, frame)
-        elif previous != signal.SIG_IGN:
-            os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, handle)
+    recorder = _Recorder(record)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGTERM) is handle:
-            signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
+        current: Any = signal.getsignal(signal.SIGTERM)
+        if current is recorder:
+            recorder.restore()
+
+
+def record_termination(record: Callable[[], None]) -> None:
+    """Call `record` when this process gets SIGTERM, then do what would have been done; until the handler is replaced.
+
+    For an engine whose own handler is in place while it runs, and puts back what was before. Once in a process; does
+    nothing outside the main thread.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and not isinstance(signal.getsignal(signal.SIGTERM), _Recorder):
+        _Recorder(record)
+
+
+class _Recorder:
+    """A handler of SIGTERM in front of the one that is there."""
+
+    def __init__(self, record: Callable[[], None]) -> None:
+        self._record = record
+        self._previous: Any = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        # A thread of its own: the interrupted code may hold the very lock that the store needs.
+        worker = threading.Thread(target=self._record, name="zen-cancel", daemon=True)
+        worker.start()
+        worker.join(_LONGEST_RECORDING_SECONDS)
+        self.restore()
+        if callable(self._previous):
+            self._previous(number, frame)
+        elif self._previous != signal.SIG_IGN:
+            os.kill(os.getpid(), number)
+
+    def restore(self) -> None:
+        """Put back the handler that was there."""
+        signal.signal(signal.SIGTERM, self._previous if self._previous is not None else signal.SIG_DFL)

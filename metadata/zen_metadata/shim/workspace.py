@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from zen_core.contract.settings import Settings
 from zen_core.diagnostics import Diagnostic
 from zen_core.environment.capture import capture_environment
-from zen_core.errors import ShimError, StoreUnavailableError
+from zen_core.errors import ShimError, StoreError, StoreUnavailableError
 from zen_metadata.lineage.records import (
     ArtifactRecord,
     AttemptEnd,
@@ -28,6 +28,7 @@ from zen_metadata.lineage.records import (
     CommitResult,
     RunRecord,
     StepRunRecord,
+    StepRunState,
 )
 from zen_metadata.shim import spool
 from zen_metadata.shim.heartbeat import Heartbeat
@@ -120,7 +121,7 @@ class Workspace:
         )[0]
         return found if found is not None and self.is_whole(found) else None
 
-    def is_whole(self, cached: CachedResult) -> bool:
+    def is_whole(self, cached: CachedResult | StepRunState) -> bool:
         """Whether the bytes of all its artifacts are still in the artifact store."""
         return all(self.artifacts.exists(record.location) for record in cached.outputs.values())
 
@@ -158,10 +159,20 @@ class Workspace:
     ) -> CommitResult:
         """Commit how an attempt ended, in the store or in the spool.
 
+        With the policy `spool` nothing that a step did is lost: not even where the store refuses by now.
+
         Args:
             began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
         """
-        result, stored = self._ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
+        try:
+            result, stored = self._ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
+        except StoreError as error:
+            if self.settings.on_store_error == "fail":
+                raise
+            # A password that was changed while the step ran, say. The next attempt fails at its start and tells of it;
+            # what this one did is not lost.
+            _log.error("the lineage store refuses, facts go into the spool: %s", error.message)
+            result, stored = CommitResult(), False
         if not stored:
             attempt = replace(attempt, started_at=attempt.started_at or began_at)
             spool.write_event(
@@ -192,7 +203,8 @@ class Workspace:
     def note_away(self, error: StoreUnavailableError) -> None:
         """Remember that the store is away, so that not every call waits for it."""
         if not self.is_away:
-            _log.warning("the lineage store is away, facts go into the spool: %s", error.message)
+            why = error.diagnostics[0].why
+            _log.warning("the lineage store is away, facts go into the spool: %s: %s", error.message, why)
         self._away_until = time.monotonic() + _RETRY_AFTER_SECONDS
 
     def _remember(self, records: Any) -> None:

@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zen_core.contract.settings import without_credentials
-from zen_core.errors import StoreUnavailableError
-
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
@@ -74,24 +71,27 @@ def take_file_lock(path: Path, *, wait: bool) -> int | None:
 
 @contextmanager
 def _advisory_lock(engine: Engine, project: str, *, wait: bool) -> Iterator[bool]:
-    from sqlalchemy import text
-    from sqlalchemy.exc import DBAPIError
+    """A lock of a transaction, which is open as long as the lock is held: it ends with the connection.
 
-    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    Not of a session: behind PgBouncer that would stay with a connection which serves others by then.
+    """
+    from sqlalchemy import text
+
+    from zen_metadata.lineage.sql.failures import explained
+
+    function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
     try:
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    except DBAPIError as error:
-        raise StoreUnavailableError(
-            "the lineage store cannot be reached",
-            where=without_credentials(engine.url.render_as_string()),
-            why=str(error.orig).splitlines()[0],
-        ) from error
-    try:
-        answer = connection.execute(
-            text(f"SELECT {function}(:class, hashtext(:project))"), {"class": _ADVISORY_CLASS, "project": project}
-        ).scalar()
-        yield wait or bool(answer)
+        with explained(engine):
+            connection = engine.connect()
+        try:
+            with explained(engine):
+                connection.exec_driver_sql("BEGIN")
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+                lock = text(f"SELECT {function}(:class, hashtext(:project))")
+                answer = connection.execute(lock, {"class": _ADVISORY_CLASS, "project": project}).scalar()
+            yield wait or bool(answer)
+        finally:
+            connection.invalidate()  # closed, not kept: the lock ends with it
+            connection.close()
     finally:
-        connection.invalidate()  # closed, not kept: the lock ends with it
-        connection.close()
         engine.dispose()

@@ -1,9 +1,14 @@
+from datetime import date
+
 import pytest
 
+from zen_core.compiler.compile import read_options
+from zen_core.contract.settings import Settings
 from zen_core.contract.values import from_json
 from zen_core.errors import ConfigError, NameCollisionError, UnsupportedFeatureError
 from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, ScheduleSpec
 from zen_core.testing.cases.build import make_step, read
+from zen_prefect import PrefectAdapter
 from zen_prefect.lowering import annotation, lower_pipeline
 from zen_prefect.options import PrefectOptions
 
@@ -143,6 +148,10 @@ def test_options_of_a_step_that_is_not_there_are_refused():
             "would write the secret DB_PASSWORD into prefect.yaml",
         ),
         (
+            {"work_pool": "p", "job_variables": {"env": {"URL": "postgresql://zen:hunter2@db/zen"}}},
+            "would write the secret URL into prefect.yaml",
+        ),
+        (
             {"work_pool": "p", "job_variables": {"env": {"URL": "{{ prefect.blocks.secret.url }}"}}},
             "would write the content of the block",
         ),
@@ -152,3 +161,16 @@ def test_options_without_effect_or_with_secrets_are_refused(options, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")) as caught:
         PrefectOptions(**options)
     assert "hunter2" not in str(caught.value).partition("[type=")[0]
+
+
+def test_a_secret_in_the_options_is_not_in_the_error():
+    options = {"work_pool": "p", "job_variables": {"env": {"DB_PASSWORD": "hunter2"}}}
+    with pytest.raises(ConfigError, match="DB_PASSWORD") as caught:
+        read_options(PrefectAdapter(), Settings(adapters={"prefect": options}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_json_cannot_hold_is_refused_as_a_setting():
+    options = {"work_pool": "p", "job_variables": {"since": date(2026, 1, 31)}}
+    with pytest.raises(ConfigError, match="since"):
+        read_options(PrefectAdapter(), Settings(adapters={"prefect": options}))

@@ -11,11 +11,14 @@ try:  # Airflow 3
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:43af06b2cd947e9fe9040682a0699d4bb2dda04d3459a3963a870d9e2fa37868"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -208,7 +211,7 @@ def awkward_names():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs_ = load()
     class_refs = class_(load_refs_)

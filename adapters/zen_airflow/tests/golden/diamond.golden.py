@@ -11,11 +11,14 @@ try:  # Airflow 3
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:0dff5677d7670022cd6c682fbde30004864b46e9d9cb413b72b26b743ea8f1d3"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -46,7 +49,7 @@ def diamond():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs = load()
     left_refs = left(load_refs)

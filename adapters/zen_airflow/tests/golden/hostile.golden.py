@@ -13,11 +13,14 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
     from airflow.models.param import Param
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:00ce329c25ed8f9617f32e251e1c2e38afb8f82acb76f3ea19c900cae164985f"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -208,7 +211,7 @@ def hostile():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     echo_0_refs = echo_0()
     echo_1_refs = echo_1()

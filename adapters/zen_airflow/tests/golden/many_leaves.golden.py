@@ -11,11 +11,14 @@ try:  # Airflow 3
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:7edf9e11b8ea74ef46e50e0b5c57b35123f411d454e9debd14aba2be8a8593a8"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -78,7 +81,7 @@ def many_leaves():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     a_step_with_a_long_name_0_refs = a_step_with_a_long_name_0()
     a_step_with_a_long_name_1_refs = a_step_with_a_long_name_1()

@@ -11,11 +11,14 @@ try:  # Airflow 3
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:33f9d6f2194f71850cc5444062adc7a3fc2eafae526a9f7fc945f9eeabd72580"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 def pod(requests, limits, node_selector=None):
@@ -61,7 +64,7 @@ def on_kubernetes():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs = load()
     train_refs = train(load_refs)

@@ -13,11 +13,14 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
     from airflow.models.param import Param
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:f2ea3df1db4010d96c06baf6b70d7d0c222d255f1ea7256e8db35b29c37de43a"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -114,7 +117,7 @@ def parameters():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     echo_whole_refs = echo_whole()
     echo_share_refs = echo_share()

@@ -11,11 +11,14 @@ try:  # Airflow 3
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:c02611cfb29d756269a525c672942f17993f54ecc486a8b44f9b4bef56c1d5c8"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -42,7 +45,7 @@ def two_outputs():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs = load()
     split_refs = split(load_refs)

@@ -17,11 +17,14 @@ except ImportError:  # Airflow 2
 
     DOUBLING = True
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:170040aa100730100adcc392e661ae12ca3cf463f7efde6ba3d0e9184b123249"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -46,7 +49,7 @@ def uses_retry_backoff():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs = load()
 

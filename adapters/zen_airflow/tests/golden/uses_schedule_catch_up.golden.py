@@ -12,11 +12,14 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
     from airflow.timetables.trigger import CronTriggerTimetable
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:a29a42fa31b511f8d2bbab1301705dc7e758c1840910692c0909ceeeaf1bc15d"
+
 
 def run_step(step, /, **upstream):
     from zen_airflow import runtime  # inside the task only: parsing this file needs nothing but Airflow
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 @dag(
@@ -36,7 +39,7 @@ def uses_schedule_catch_up():
     def zen_end():
         from zen_airflow import runtime
 
-        runtime.end_run(__file__)
+        runtime.end_run(__file__, IR)
 
     load_refs = load()
 

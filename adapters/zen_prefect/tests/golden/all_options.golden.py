@@ -10,20 +10,32 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 CREDENTIALS = {"ZEN_LINEAGE_URL": "zen-lineage-url"}
 
 
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream, CREDENTIALS)
+    # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
+    return runtime.run_step(__file__, step, upstream, CREDENTIALS, at_once=3)
+
+
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
 
 
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state, CREDENTIALS)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="load", task_run_name="load", retries=0, **STEP)
@@ -48,11 +60,13 @@ def join(left_refs, right_refs):
 
 @flow(
     name="diamond",
-    task_runner=ThreadPoolTaskRunner(max_workers=3),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
     retries=2,
     retry_delay_seconds=60,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -63,6 +77,4 @@ def diamond():
     left_refs = left.submit(load_refs)
     right_refs = right.submit(load_refs)
     join_refs = join.submit(left_refs, right_refs)
-    steps = [load_refs, left_refs, right_refs, join_refs]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results([load_refs, left_refs, right_refs, join_refs])

@@ -10,19 +10,31 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
 
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
+    return runtime.run_step(__file__, step, upstream, at_once=8)
+
+
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
 
 
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="load", task_run_name="load", retries=0, **STEP)
@@ -235,10 +247,12 @@ def load_refs(
 
 @flow(
     name="awkward_names",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=30),
     retries=0,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -304,37 +318,37 @@ def awkward_names():
         output_refs,
         name_refs,
     )
-    steps = [
-        load_refs_,
-        class_refs,
-        lambda_refs,
-        match_refs,
-        filter_refs,
-        print_refs,
-        self_refs,
-        step_refs,
-        result_refs,
-        task_refs,
-        dag_refs,
-        params_refs,
-        ti_refs,
-        reason_refs,
-        run_id_refs,
-        pod_refs,
-        pendulum_refs,
-        run_step_refs,
-        kwargs_refs,
-        context_refs,
-        flow_refs,
-        parameters_refs,
-        logger_refs,
-        op_refs,
-        job_refs,
-        config_refs,
-        dsl_refs,
-        output_refs,
-        name_refs,
-        load_refs_refs,
-    ]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results(
+        [
+            load_refs_,
+            class_refs,
+            lambda_refs,
+            match_refs,
+            filter_refs,
+            print_refs,
+            self_refs,
+            step_refs,
+            result_refs,
+            task_refs,
+            dag_refs,
+            params_refs,
+            ti_refs,
+            reason_refs,
+            run_id_refs,
+            pod_refs,
+            pendulum_refs,
+            run_step_refs,
+            kwargs_refs,
+            context_refs,
+            flow_refs,
+            parameters_refs,
+            logger_refs,
+            op_refs,
+            job_refs,
+            config_refs,
+            dsl_refs,
+            output_refs,
+            name_refs,
+            load_refs_refs,
+        ],
+    )

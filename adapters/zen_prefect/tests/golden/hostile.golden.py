@@ -10,19 +10,31 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
 
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
+    return runtime.run_step(__file__, step, upstream, at_once=8)
+
+
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
 
 
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="echo_0", task_run_name="echo_0", retries=0, **STEP)
@@ -173,10 +185,12 @@ def echo_nested():
 @flow(
     name="hostile",
     description='"""{{ ds }} {% raw %} {# no #} ${HOME} %s {0} f\'{x}\'',
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=29),
     retries=0,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -249,36 +263,36 @@ def hostile(
     constant_12_refs = constant_12.submit()
     constant_13_refs = constant_13.submit()
     echo_nested_refs = echo_nested.submit()
-    steps = [
-        echo_0_refs,
-        echo_1_refs,
-        echo_2_refs,
-        echo_3_refs,
-        echo_4_refs,
-        echo_5_refs,
-        echo_6_refs,
-        echo_7_refs,
-        echo_8_refs,
-        echo_9_refs,
-        echo_10_refs,
-        echo_11_refs,
-        echo_12_refs,
-        echo_13_refs,
-        constant_0_refs,
-        constant_1_refs,
-        constant_2_refs,
-        constant_3_refs,
-        constant_4_refs,
-        constant_5_refs,
-        constant_6_refs,
-        constant_7_refs,
-        constant_8_refs,
-        constant_9_refs,
-        constant_10_refs,
-        constant_11_refs,
-        constant_12_refs,
-        constant_13_refs,
-        echo_nested_refs,
-    ]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results(
+        [
+            echo_0_refs,
+            echo_1_refs,
+            echo_2_refs,
+            echo_3_refs,
+            echo_4_refs,
+            echo_5_refs,
+            echo_6_refs,
+            echo_7_refs,
+            echo_8_refs,
+            echo_9_refs,
+            echo_10_refs,
+            echo_11_refs,
+            echo_12_refs,
+            echo_13_refs,
+            constant_0_refs,
+            constant_1_refs,
+            constant_2_refs,
+            constant_3_refs,
+            constant_4_refs,
+            constant_5_refs,
+            constant_6_refs,
+            constant_7_refs,
+            constant_8_refs,
+            constant_9_refs,
+            constant_10_refs,
+            constant_11_refs,
+            constant_12_refs,
+            constant_13_refs,
+            echo_nested_refs,
+        ],
+    )

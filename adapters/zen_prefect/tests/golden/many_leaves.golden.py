@@ -10,19 +10,31 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
 
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
+    return runtime.run_step(__file__, step, upstream, at_once=8)
+
+
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
 
 
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="a_step_with_a_long_name_0", task_run_name="a_step_with_a_long_name_0", retries=0, **STEP)
@@ -87,10 +99,12 @@ def a_step_with_a_long_name_11():
 
 @flow(
     name="many_leaves",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=12),
     retries=0,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -109,19 +123,19 @@ def many_leaves():
     a_step_with_a_long_name_9_refs = a_step_with_a_long_name_9.submit()
     a_step_with_a_long_name_10_refs = a_step_with_a_long_name_10.submit()
     a_step_with_a_long_name_11_refs = a_step_with_a_long_name_11.submit()
-    steps = [
-        a_step_with_a_long_name_0_refs,
-        a_step_with_a_long_name_1_refs,
-        a_step_with_a_long_name_2_refs,
-        a_step_with_a_long_name_3_refs,
-        a_step_with_a_long_name_4_refs,
-        a_step_with_a_long_name_5_refs,
-        a_step_with_a_long_name_6_refs,
-        a_step_with_a_long_name_7_refs,
-        a_step_with_a_long_name_8_refs,
-        a_step_with_a_long_name_9_refs,
-        a_step_with_a_long_name_10_refs,
-        a_step_with_a_long_name_11_refs,
-    ]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results(
+        [
+            a_step_with_a_long_name_0_refs,
+            a_step_with_a_long_name_1_refs,
+            a_step_with_a_long_name_2_refs,
+            a_step_with_a_long_name_3_refs,
+            a_step_with_a_long_name_4_refs,
+            a_step_with_a_long_name_5_refs,
+            a_step_with_a_long_name_6_refs,
+            a_step_with_a_long_name_7_refs,
+            a_step_with_a_long_name_8_refs,
+            a_step_with_a_long_name_9_refs,
+            a_step_with_a_long_name_10_refs,
+            a_step_with_a_long_name_11_refs,
+        ],
+    )

@@ -10,7 +10,7 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
 
 def run_step(step, /, **upstream):
@@ -19,10 +19,21 @@ def run_step(step, /, **upstream):
     return runtime.run_step(__file__, step, upstream)
 
 
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
+
+
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="first", task_run_name="first", retries=0, **STEP)
@@ -51,6 +62,8 @@ def last(second_refs):
     retries=0,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -61,6 +74,4 @@ def ordering_only():
     second_refs = second.submit(wait_for=[first_refs])
     other_refs = other.submit()
     last_refs = last.submit(second_refs, wait_for=[first_refs, other_refs])
-    steps = [first_refs, second_refs, other_refs, last_refs]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results([first_refs, second_refs, other_refs, last_refs])

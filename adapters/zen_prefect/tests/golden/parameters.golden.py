@@ -10,19 +10,31 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
-STEP = {"cache_policy": NO_CACHE, "persist_result": False}
+STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
 
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
+    return runtime.run_step(__file__, step, upstream, at_once=8)
+
+
+def start_run(flow, flow_run, state):
+    from zen_prefect import runtime
+
+    runtime.start_run()
 
 
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
     runtime.end_run(__file__, flow_run, state)
+
+
+def _results(futures):
+    wait(futures)  # for all of them: a step that fails does not stop those that do not depend on it
+    return [future.result() for future in futures]
 
 
 @task(name="echo_whole", task_run_name="echo_whole", retries=0, **STEP)
@@ -107,10 +119,12 @@ def echo_anything():
 
 @flow(
     name="parameters",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=16),
     retries=0,
     validate_parameters=False,
     persist_result=False,
+    log_prints=False,
+    on_running=[start_run],
     on_completion=[end_run],
     on_failure=[end_run],
     on_cancellation=[end_run],
@@ -150,23 +164,23 @@ def parameters(
     echo_mode_refs = echo_mode.submit()
     echo_limit_refs = echo_limit.submit()
     echo_anything_refs = echo_anything.submit()
-    steps = [
-        echo_whole_refs,
-        echo_share_refs,
-        echo_switch_refs,
-        echo_word_refs,
-        echo_needed_refs,
-        echo_day_refs,
-        echo_moment_refs,
-        echo_file_refs,
-        echo_rates_refs,
-        echo_words_refs,
-        echo_pair_refs,
-        echo_table_refs,
-        echo_maybe_refs,
-        echo_mode_refs,
-        echo_limit_refs,
-        echo_anything_refs,
-    ]
-    wait(steps)
-    return [step.result() for step in steps]
+    return _results(
+        [
+            echo_whole_refs,
+            echo_share_refs,
+            echo_switch_refs,
+            echo_word_refs,
+            echo_needed_refs,
+            echo_day_refs,
+            echo_moment_refs,
+            echo_file_refs,
+            echo_rates_refs,
+            echo_words_refs,
+            echo_pair_refs,
+            echo_table_refs,
+            echo_maybe_refs,
+            echo_mode_refs,
+            echo_limit_refs,
+            echo_anything_refs,
+        ],
+    )

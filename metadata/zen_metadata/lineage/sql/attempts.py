@@ -19,8 +19,7 @@ from zen_metadata.lineage.records import (
     StepRunRecord,
 )
 from zen_metadata.lineage.sql import caching, rows
-from zen_metadata.lineage.sql.database import Transaction
-from zen_metadata.lineage.sql.runs import record_event, record_run
+from zen_metadata.lineage.sql.runs import find_run_id, insert_run, record_event
 from zen_metadata.lineage.sql.statements import Statement, insert_new
 from zen_metadata.lineage.sql.tables import (
     artifact_names,
@@ -33,6 +32,7 @@ from zen_metadata.lineage.sql.tables import (
     params,
     step_runs,
 )
+from zen_metadata.lineage.sql.transaction import Answer, Transaction
 
 _INSERT_STEP_RUN = insert_new(step_runs)
 _LOCK_STEP_RUN = Statement(
@@ -99,18 +99,15 @@ def start_attempt(
     look_up: bool,
     max_age_seconds: float | None,
 ) -> AttemptStart:
-    """See `LineageStore.start_attempt`.
-
-    The lease comes before the look-up: whoever waited for it here sees what its holder committed.
-    """
-    claim = caching.claim_lease(work, step_run, attempt) if lease else None
-    if look_up and (hit := caching.find_entry(work, attempt.project, attempt.cache_key, max_age_seconds)):
+    """See `LineageStore.start_attempt`."""
+    claim, hit = caching.claim(work, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds)
+    if hit is not None:
         work.abandon()
         return AttemptStart(hit=hit)
     if isinstance(claim, LeaseHolder):
         work.abandon()
         return AttemptStart(holder=claim)
-    known = _join_step_run(work, step_run)
+    known = _join_step_run(work, step_run).rows()
     mine = _find(known, attempt)
     if mine is not None:
         return AttemptStart(number=mine.number, lease=claim)
@@ -118,34 +115,35 @@ def start_attempt(
     values["max_age_seconds"] = max_age_seconds
     values["lease_token"] = claim and claim.token
     _lose_earlier(work, known, attempt)
-    work.run(_INSERT_ATTEMPT, values)
+    work.send(_INSERT_ATTEMPT, values)
     return AttemptStart(number=values["number"], lease=claim)
 
 
 def lose_attempt(work: Transaction, attempt_id: str) -> None:
     """See `LineageStore.lose_attempt`."""
-    work.run(_LOSE_ATTEMPT, {"of_attempt": attempt_id, "status": "lost"})
+    work.send(_LOSE_ATTEMPT, {"of_attempt": attempt_id, "status": "lost"})
 
 
 def heartbeat(work: Transaction, attempt_ids: Sequence[str], leases: Sequence[Lease]) -> None:
     """See `LineageStore.heartbeat`."""
     now = work.now()
     caching.extend_leases(work, sorted(leases, key=lambda lease: (lease.project, lease.cache_key)))
-    work.run_many(_BEAT, [{"of_attempt": attempt_id, "heartbeat_at": now} for attempt_id in sorted(attempt_ids)])
+    work.send_many(_BEAT, [{"of_attempt": attempt_id, "heartbeat_at": now} for attempt_id in sorted(attempt_ids)])
 
 
 def end_attempt(
     work: Transaction, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
 ) -> CommitResult:
     """See `LineageStore.end_attempt`."""
-    if end.lease:
-        caching.lock_lease(work, attempt)
-    record_run(work, run)
-    known = _join_step_run(work, step_run)
+    newest_token = caching.lock_lease(work, attempt) if end.lease else None
+    known_run = find_run_id(work, run)
+    known = _join_step_run(work, step_run).rows()
     mine = _find(known, attempt)
     if mine is not None and mine.status not in ("running", "lost"):
         return _recall_commit(work, attempt, mine.status)
-    superseded = _is_superseded(work, known, mine, attempt, end)
+    if not known_run.rows():
+        insert_run(work, run)
+    superseded = _is_superseded(known, mine, attempt, end, newest_token)
     ended_at = min(end.ended_at or work.now(), work.now())
     _record_end(
         work, known, mine, attempt, rows.ending_values(end, "superseded" if superseded else end.status, ended_at)
@@ -155,28 +153,22 @@ def end_attempt(
         caching.release_lease(work, attempt.project, end.lease)
     if superseded:
         return CommitResult(superseded=True)
-    nondeterministic = False
+    entry: caching.NewEntry | None = None
     if end.status == "completed" and attempt.cache_enabled and attempt.cache_key:
-        nondeterministic = caching.commit_entry(
-            work,
-            attempt,
-            run_id=step_run.run_id,
-            created_at=ended_at,
-            outputs=end.outputs,
-            max_age_seconds=mine and mine.max_age_seconds,
-        )
+        entry = caching.NewEntry(work, attempt, run_id=step_run.run_id, created_at=ended_at)
     record_event(work, "attempt_ended", run, step_run_id=step_run.step_run_id, attempt_id=attempt.attempt_id)
     # Last, because all that make an artifact of the same name wait for one another from here to the commit.
     versions = _record_outputs(work, attempt, end)
-    return CommitResult(versions=versions, nondeterministic=nondeterministic)
+    differs = entry is not None and entry.settle(end.outputs, max_age_seconds=mine and mine.max_age_seconds)
+    return CommitResult(versions=versions, nondeterministic=differs)
 
 
-def _join_step_run(work: Transaction, step_run: StepRunRecord) -> list[Any]:
-    """Record a step run, keep others from adding attempts to it, and answer with those that are there."""
-    work.run(_INSERT_STEP_RUN, rows.step_run_values(step_run))
+def _join_step_run(work: Transaction, step_run: StepRunRecord) -> Answer:
+    """Record a step run, keep others from adding attempts to it, and ask for those that are there."""
+    work.send(_INSERT_STEP_RUN, rows.step_run_values(step_run))
     key = {"of_step_run": step_run.step_run_id}
     work.lock(_LOCK_STEP_RUN, key)
-    return work.rows(_FIND_ATTEMPTS, key)
+    return work.ask(_FIND_ATTEMPTS, key)
 
 
 def _find(known: list[Any], attempt: AttemptRecord) -> Any | None:
@@ -190,11 +182,11 @@ def _next_number(known: list[Any]) -> int:
 def _lose_earlier(work: Transaction, known: list[Any], attempt: AttemptRecord) -> None:
     if any(other.status == "running" for other in known):
         key = {"of_step_run": attempt.step_run_id, "of_attempt": attempt.attempt_id}
-        work.run(_LOSE_ATTEMPTS, {**key, "status": "lost"})
+        work.send(_LOSE_ATTEMPTS, {**key, "status": "lost"})
 
 
 def _is_superseded(
-    work: Transaction, known: list[Any], mine: Any | None, attempt: AttemptRecord, end: AttemptEnd
+    known: list[Any], mine: Any | None, attempt: AttemptRecord, end: AttemptEnd, newest_token: Answer | None
 ) -> bool:
     others = [other for other in known if other is not mine and other.status != "superseded"]
     if mine is None:
@@ -202,27 +194,28 @@ def _is_superseded(
         newer = attempt.started_at is not None and any(other.started_at > attempt.started_at for other in others)
     else:
         newer = any(other.number > mine.number for other in others)
-    if newer or end.status != "completed" or end.lease is None:
+    if newer or end.status != "completed" or end.lease is None or newest_token is None:
         return newer
-    return caching.is_outdated(work, attempt.project, end.lease)
+    held = newest_token.row()
+    return held is not None and bool(held.token > end.lease.token)
 
 
 def _record_end(
     work: Transaction, known: list[Any], mine: Any | None, attempt: AttemptRecord, ending: dict[str, Any]
 ) -> None:
     if mine is not None:
-        work.run(_END_ATTEMPT, {"of_attempt": attempt.attempt_id, **ending})
+        work.send(_END_ATTEMPT, {"of_attempt": attempt.attempt_id, **ending})
         return
     if ending["status"] != "superseded":
         _lose_earlier(work, known, attempt)
     values = rows.attempt_values(attempt, _next_number(known), ending["ended_at"])
-    work.run(_INSERT_ATTEMPT, {**values, **ending})
+    work.send(_INSERT_ATTEMPT, {**values, **ending})
 
 
 def _record_facts(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) -> None:
     """What is kept whatever became of the attempt: what it read and what it logged."""
     now = work.now()
-    work.run_many(
+    work.send_many(
         _INSERT_ARTIFACT,
         [
             rows.artifact_values(
@@ -231,11 +224,11 @@ def _record_facts(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) ->
             for source in sorted(end.sources, key=lambda source: source.artifact_id)
         ],
     )
-    work.run_many(_INSERT_INPUT, [rows.input_values(attempt, item) for item in end.inputs])
-    work.run_many(
+    work.send_many(_INSERT_INPUT, [rows.input_values(attempt, item) for item in end.inputs])
+    work.send_many(
         _INSERT_METRIC, [rows.metric_values(attempt, index, metric) for index, metric in enumerate(end.metrics)]
     )
-    work.run_many(_INSERT_PARAM, rows.param_values(attempt, end.params))
+    work.send_many(_INSERT_PARAM, rows.param_values(attempt, end.params))
 
 
 def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) -> Mapping[str, int]:
@@ -243,28 +236,33 @@ def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) 
     versions: dict[str, int] = {}
     if end.status == "completed" and end.outputs:
         # In the order of their names, since each counter stays locked until the transaction ends.
-        for output, artifact in sorted(end.outputs.items(), key=lambda item: (item[1].pipeline, item[1].name)):
-            versions[output] = _count_version(work, artifact)
-        now = work.now(again=True)  # later than that of the version before, which was committed by now
+        ordered = sorted(end.outputs.items(), key=lambda item: (item[1].pipeline, item[1].name))
+        counters = {output: _count_version(work, artifact) for output, artifact in ordered}
+        work.read_clock()  # later than that of the version before, which was committed by now
+        versions = {output: _last_version(counter) for output, counter in counters.items()}
         made_by = {"step_run_id": attempt.step_run_id, "attempt_id": attempt.attempt_id}
-        work.run_many(
+        work.send_many(
             _INSERT_ARTIFACT,
             [
-                rows.artifact_values(artifact, now, version=versions[output], **made_by)
+                rows.artifact_values(artifact, work.now(), version=versions[output], **made_by)
                 for output, artifact in end.outputs.items()
             ],
         )
-    work.run_many(_INSERT_OUTPUT, [rows.output_values(attempt, *item) for item in end.outputs.items()])
+    work.send_many(_INSERT_OUTPUT, [rows.output_values(attempt, *item) for item in end.outputs.items()])
     return versions
 
 
-def _count_version(work: Transaction, artifact: ArtifactRecord) -> int:
-    """The next version of a name. Its counter stays locked, so that versions have no gaps."""
+def _count_version(work: Transaction, artifact: ArtifactRecord) -> Answer:
+    """Count a name's versions up, and ask where they are. The counter stays locked, so that versions have no gaps."""
     name = {"project": artifact.project, "pipeline": artifact.pipeline, "name": artifact.name}
-    work.run(_COUNT_VERSION, {**name, "last_version": 1})
-    counter = work.row(_LAST_VERSION, {f"of_{key}": value for key, value in name.items()})
-    assert counter is not None, "it was counted just now"
-    version: int = counter.last_version
+    work.send(_COUNT_VERSION, {**name, "last_version": 1})
+    return work.ask(_LAST_VERSION, {f"of_{key}": value for key, value in name.items()})
+
+
+def _last_version(counter: Answer) -> int:
+    row = counter.row()
+    assert row is not None, "it was counted just now"
+    version: int = row.last_version
     return version
 
 

@@ -14,12 +14,11 @@ from zen_metadata.lineage.records import (
     CachedResult,
     Lease,
     LeaseHolder,
-    StepRunRecord,
 )
-from zen_metadata.lineage.sql.database import Transaction
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS
 from zen_metadata.lineage.sql.statements import Statement, insert_new
 from zen_metadata.lineage.sql.tables import artifacts, attempt_outputs, attempts, cache_entries, leases
+from zen_metadata.lineage.sql.transaction import Answer, Transaction
 from zen_metadata.lineage.store import LEASE_SECONDS
 
 _LEASE_TIME = timedelta(seconds=LEASE_SECONDS)
@@ -82,13 +81,21 @@ _RELEASE_LEASE = Statement(update(leases).where(_OF_TOKEN, leases.c.released_at.
 
 def find_entry(work: Transaction, project: str, cache_key: str, max_age_seconds: float | None) -> CachedResult | None:
     """The result that stands for a key, if it may still be used."""
-    rows = work.rows(_FIND_ENTRY, {"of_project": project, "of_key": cache_key})
+    return _read_entry(work, _ask_entry(work, project, cache_key), max_age_seconds)
+
+
+def _ask_entry(work: Transaction, project: str, cache_key: str) -> Answer:
+    return work.ask(_FIND_ENTRY, {"of_project": project, "of_key": cache_key})
+
+
+def _read_entry(work: Transaction, answer: Answer, max_age_seconds: float | None) -> CachedResult | None:
+    rows = answer.rows()
     if not rows or _is_stale(work, rows, max_age_seconds):
         return None
     first = rows[0]
     outputs = {row.output: ArtifactRecord(*row[len(_ENTRY) :]) for row in rows if row.output is not None}
     return CachedResult(
-        cache_key=cache_key,
+        cache_key=first.cache_key,
         attempt_id=first.entry_attempt_id,
         step_run_id=first.entry_step_run_id,
         run_id=first.run_id,
@@ -98,41 +105,42 @@ def find_entry(work: Transaction, project: str, cache_key: str, max_age_seconds:
     )
 
 
-def commit_entry(
-    work: Transaction,
-    attempt: AttemptRecord,
-    *,
-    run_id: str,
-    created_at: datetime,
-    outputs: Mapping[str, ArtifactRecord],
-    max_age_seconds: float | None,
-) -> bool:
-    """Let an attempt's outputs stand for its key, unless others do already.
+class NewEntry:
+    """Lets an attempt's outputs stand for its key, unless others do already."""
 
-    An entry that may not be used any more (deleted, invalidated, or older than the attempt's own limit) is replaced;
-    any other stays. Answers whether one stayed whose digests differ: it is then marked as nondeterministic.
-    """
-    key = {"of_project": attempt.project, "of_key": attempt.cache_key}
-    entry = {
-        "attempt_id": attempt.attempt_id,
-        "step_run_id": attempt.step_run_id,
-        "run_id": run_id,
-        "created_at": created_at,
-        "nondeterministic": False,
-        "invalidated_at": None,
-    }
-    if work.run(_INSERT_ENTRY, {"project": attempt.project, "cache_key": attempt.cache_key, **entry}):
-        return False
-    work.lock(_LOCK_ENTRY, key)
-    rows = work.rows(_FIND_ENTRY, key)
-    if _is_stale(work, rows, max_age_seconds):
-        work.run(_REPLACE_ENTRY, {**key, **entry})
-        return False
-    stored = {row.output: row.digest for row in rows if row.output is not None}
-    if stored == {name: artifact.digest for name, artifact in outputs.items()}:
-        return False
-    work.run(_MARK_ENTRY, {**key, "nondeterministic": True})
-    return True
+    def __init__(self, work: Transaction, attempt: AttemptRecord, *, run_id: str, created_at: datetime) -> None:
+        """Offer them. Whether others were there is found out by `settle`, so that more can be sent meanwhile."""
+        self._work = work
+        self._key = {"of_project": attempt.project, "of_key": attempt.cache_key}
+        self._entry = {
+            "attempt_id": attempt.attempt_id,
+            "step_run_id": attempt.step_run_id,
+            "run_id": run_id,
+            "created_at": created_at,
+            "nondeterministic": False,
+            "invalidated_at": None,
+        }
+        self._inserted = work.ask(
+            _INSERT_ENTRY, {"project": attempt.project, "cache_key": attempt.cache_key, **self._entry}
+        )
+
+    def settle(self, outputs: Mapping[str, ArtifactRecord], *, max_age_seconds: float | None) -> bool:
+        """Replace an entry that may not be used any more: deleted, invalidated, or older than the attempt's limit.
+
+        Any other stays. Answers whether one stayed whose digests differ: it is then marked as nondeterministic.
+        """
+        if self._inserted.count():
+            return False
+        self._work.lock(_LOCK_ENTRY, self._key)
+        rows = self._work.rows(_FIND_ENTRY, self._key)
+        if _is_stale(self._work, rows, max_age_seconds):
+            self._work.send(_REPLACE_ENTRY, {**self._key, **self._entry})
+            return False
+        stored = {row.output: row.digest for row in rows if row.output is not None}
+        if stored == {name: artifact.digest for name, artifact in outputs.items()}:
+            return False
+        self._work.send(_MARK_ENTRY, {**self._key, "nondeterministic": True})
+        return True
 
 
 def _is_stale(work: Transaction, rows: list[Any], max_age_seconds: float | None) -> bool:
@@ -144,50 +152,70 @@ def _is_stale(work: Transaction, rows: list[Any], max_age_seconds: float | None)
     return any(row.output is not None and (row.artifact_id is None or row.deleted_at is not None) for row in rows)
 
 
-def claim_lease(work: Transaction, step_run: StepRunRecord, attempt: AttemptRecord) -> Lease | LeaseHolder:
-    """Take the lease of the attempt's key, or say who has it."""
-    now = work.now()
-    claim = {
-        "attempt_id": attempt.attempt_id,
-        "step_run_id": step_run.step_run_id,
-        "expires_at": now + _LEASE_TIME,
-        "released_at": None,
-    }
-    if work.run(_INSERT_LEASE, {"project": attempt.project, "cache_key": attempt.cache_key, "token": 1, **claim}):
-        return Lease(attempt.cache_key, 1, attempt.project)
-    key = {"of_project": attempt.project, "of_key": attempt.cache_key}
-    lock_lease(work, attempt)
-    held = work.row(_FIND_LEASE, key)
+def claim(
+    work: Transaction, attempt: AttemptRecord, *, lease: bool, look_up: bool, max_age_seconds: float | None
+) -> tuple[Lease | LeaseHolder | None, CachedResult | None]:
+    """With `lease`, take the lease of the attempt's key, or say who has it; with `look_up`, the result that is there.
+
+    The lease comes before the look-up: whoever waited for it here sees what its holder committed.
+    """
+    taken: Lease | LeaseHolder | None = None
+    claimed = _insert_lease(work, attempt) if lease else None
+    entry = _ask_entry(work, attempt.project, attempt.cache_key) if look_up else None
+    if claimed is not None and claimed.count():
+        taken = Lease(attempt.cache_key, 1, attempt.project)
+    elif claimed is not None:
+        lock_lease(work, attempt)
+        held = work.ask(_FIND_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
+        entry = _ask_entry(work, attempt.project, attempt.cache_key) if look_up else None
+        taken = _take_lease(work, attempt, held)
+    return taken, None if entry is None else _read_entry(work, entry, max_age_seconds)
+
+
+def _insert_lease(work: Transaction, attempt: AttemptRecord) -> Answer:
+    key = {"project": attempt.project, "cache_key": attempt.cache_key, "token": 1}
+    return work.ask(_INSERT_LEASE, {**key, **_lease_of(attempt, work.now())})
+
+
+def _take_lease(work: Transaction, attempt: AttemptRecord, answer: Answer) -> Lease | LeaseHolder:
+    held = answer.row()
     assert held is not None, "a lease is never removed"
     if held.attempt_id == attempt.attempt_id:
         return Lease(attempt.cache_key, held.token, attempt.project)
-    is_live = held.released_at is None and held.expires_at > now and held.status == "running"
-    if is_live and held.step_run_id != step_run.step_run_id:
+    is_live = held.released_at is None and held.expires_at > work.now() and held.status == "running"
+    if is_live and held.step_run_id != attempt.step_run_id:
         return LeaseHolder(held.step_run_id, held.attempt_id, held.expires_at, (held.engine or {}).get("worker", ""))
-    work.run(_TAKE_LEASE, {**key, **claim, "token": held.token + 1})
+    key = {"of_project": attempt.project, "of_key": attempt.cache_key, "token": held.token + 1}
+    work.send(_TAKE_LEASE, {**key, **_lease_of(attempt, work.now())})
     return Lease(attempt.cache_key, held.token + 1, attempt.project)
 
 
-def lock_lease(work: Transaction, attempt: AttemptRecord) -> None:
-    """Lock the key's lease before anything else, so that all transactions take their locks in the same order."""
-    work.lock(_LOCK_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
+def _lease_of(attempt: AttemptRecord, now: datetime) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.attempt_id,
+        "step_run_id": attempt.step_run_id,
+        "expires_at": now + _LEASE_TIME,
+        "released_at": None,
+    }
 
 
-def is_outdated(work: Transaction, project: str, lease: Lease) -> bool:
-    """Whether somebody took the lease over with a higher token."""
-    held = work.row(_FIND_LEASE, {"of_project": project, "of_key": lease.cache_key})
-    return held is not None and held.token > lease.token
+def lock_lease(work: Transaction, attempt: AttemptRecord) -> Answer:
+    """Lock the key's lease before anything else, so that all transactions take their locks in the same order.
+
+    The answer's row is the lease as it is once it is locked, with its newest token.
+    """
+    return work.ask(_LOCK_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
 
 
 def extend_leases(work: Transaction, held: list[Lease]) -> None:
     """Let leases expire later, where their token still holds."""
     until = work.now() + _LEASE_TIME
-    work.run_many(_EXTEND_LEASE, [{**_of_lease(lease, lease.project), "expires_at": until} for lease in held])
+    work.send_many(_EXTEND_LEASE, [{**_of_lease(lease, lease.project), "expires_at": until} for lease in held])
 
 
 def release_lease(work: Transaction, project: str, lease: Lease) -> None:
     """Give a lease back, where its token still holds."""
-    work.run(_RELEASE_LEASE, {**_of_lease(lease, project), "released_at": work.now()})
+    work.send(_RELEASE_LEASE, {**_of_lease(lease, project), "released_at": work.now()})
 
 
 def _of_lease(lease: Lease, project: str) -> dict[str, Any]:

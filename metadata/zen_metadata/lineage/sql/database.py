@@ -3,99 +3,36 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from types import MappingProxyType
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy.exc
 from sqlalchemy.engine import Engine
 
-from zen_core.contract.settings import without_credentials
-from zen_core.errors import StoreError, StoreUnavailableError
-from zen_metadata.lineage.sql.clock import read_clock
-from zen_metadata.lineage.sql.engine import BUSY_SECONDS, shown_url, sqlite_path
-from zen_metadata.lineage.sql.statements import ListStatement, Statement
+from zen_core.errors import StoreError
+from zen_metadata.lineage.sql.connections import IdleConnections
+from zen_metadata.lineage.sql.engine import BUSY_SECONDS
+from zen_metadata.lineage.sql.failures import CrowdedError, explain, unavailable
+from zen_metadata.lineage.sql.transaction import Transaction
 
 T = TypeVar("T")
 _RETRY_DELAYS_SECONDS = (0.05, 0.2)
-_RETRY_STATES = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization failure and deadlock: the transaction did nothing and may be tried again."""
-
-
-class Transaction:
-    """One transaction, as the functions that read and write see it."""
-
-    __slots__ = ("_cursor", "_dialect", "_locks_rows", "_now", "abandoned")
-
-    def __init__(self, cursor: Any, dialect: Any) -> None:
-        self._cursor = cursor
-        self._dialect = dialect
-        # SQLite has one writer at a time, so a write transaction holds every row already.
-        self._locks_rows = dialect.name != "sqlite"
-        self._now: datetime | None = None
-        self.abandoned = False
-
-    def now(self, *, again: bool = False) -> datetime:
-        """The database's time, read once in a transaction; `again` after waiting for a lock."""
-        if self._now is None or again:
-            self._now = read_clock(self._cursor, self._dialect)
-        return self._now
-
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
-        """Run an insert or update; answer how many rows it touched."""
-        compiled = statement.compiled_for(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(values))
-        count: int = self._cursor.rowcount
-        return count
-
-    def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> None:
-        """Run an insert or update for each of the values."""
-        compiled = statement.compiled_for(self._dialect)
-        if parameters := [compiled.parameters(item) for item in values]:
-            self._cursor.executemany(compiled.sql, parameters)
-
-    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
-        """What a select finds, as named tuples."""
-        compiled = statement.compiled_for(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(values))
-        return compiled.to_rows(self._cursor.fetchall())
-
-    def row(self, statement: Statement, values: Mapping[str, Any]) -> Any | None:
-        """The first row that a select finds, or None."""
-        found = self.rows(statement, values)
-        return found[0] if found else None
-
-    def rows_in(
-        self, statement: ListStatement, items: Iterable[str], values: Mapping[str, Any] = MappingProxyType({})
-    ) -> list[Any]:
-        """What a select with an IN list finds, for a list of any length, each item once."""
-        found = []
-        for part, listed in statement.batches(list(dict.fromkeys(items))):
-            found += self.rows(part, {**values, **listed})
-        return found
-
-    def lock(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """Lock rows by a `select … for update`, until the transaction ends.
-
-        What depends on the rows must be read by a statement after this one, which sees what the others committed.
-        """
-        if self._locks_rows:
-            self.rows(statement, values)
-
-    def abandon(self) -> None:
-        """Undo everything at the end, although nothing failed."""
-        self.abandoned = True
+_CROWDED_SECONDS = 60.0
+"""How long to try again while the server has no connection left."""
+_LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Database:
     """Runs transactions on an engine, from any thread and after a fork.
 
     Every failure of the database comes out as a StoreError with the URL shown without credentials. What can pass (a
-    lost connection, a deadlock) is tried again a few times; every transaction of the store may be run twice.
+    lost connection, a deadlock, a server without free connections) is tried again for a while; every transaction of
+    the store may be run twice.
     """
 
     def __init__(self, engine: Engine, prepare: Callable[[Engine], None]) -> None:
@@ -103,8 +40,8 @@ class Database:
         self._engine = engine
         self._prepare = prepare
         self._dialect = engine.dialect
-        self._shown_url = shown_url(engine)
         self._is_sqlite = engine.dialect.name == "sqlite"
+        self._has_pipeline = engine.dialect.driver == "psycopg" and engine.dialect.dbapi.Pipeline.is_supported()
         self._is_prepared = False
         self._left_behind: list[Any] = []
         self._start_process()
@@ -112,9 +49,13 @@ class Database:
         weakref.finalize(self, _close_forgotten, engine, os.getpid()).atexit = False
 
     def read(self, action: Callable[[Transaction], T]) -> T:
-        """Run `action` in a transaction that writes nothing."""
+        """Run `action`, which writes nothing.
+
+        On PostgreSQL each of its statements stands for itself: a transaction would cost two round trips, and give no
+        more, since its default isolation shows every statement what was committed before it.
+        """
         self._check_process()
-        return self._run(action, "BEGIN")
+        return self._run(action, "BEGIN" if self._is_sqlite else None)
 
     def write(self, action: Callable[[Transaction], T]) -> T:
         """Run `action` in a transaction that writes.
@@ -126,7 +67,7 @@ class Database:
         if not self._is_sqlite:
             return self._run(action, "BEGIN")
         if not self._writer.acquire(timeout=BUSY_SECONDS):
-            raise self._unavailable(f"another thread has been writing for {BUSY_SECONDS:.0f} seconds")
+            raise unavailable(self._engine, f"another thread has been writing for {BUSY_SECONDS:.0f} seconds")
         try:
             return self._run(action, "BEGIN IMMEDIATE")
         finally:
@@ -140,6 +81,7 @@ class Database:
         self._pid = os.getpid()
         self._writer = threading.Lock()
         self._preparing = threading.Lock()
+        self._connections = None if self._is_sqlite else IdleConnections(self._engine)
 
     def _check_process(self) -> None:
         if os.getpid() == self._pid:
@@ -150,50 +92,44 @@ class Database:
         self._engine.dispose(close=False)
         self._start_process()
 
-    def _run(self, action: Callable[[Transaction], T], begin: str) -> T:
-        started = time.monotonic()
-        delays = iter(_RETRY_DELAYS_SECONDS)
+    def _run(self, action: Callable[[Transaction], T], begin: str | None) -> T:
+        pauses = _Pauses()
         while True:
             try:
-                return self._run_once(action, begin)
-            except (sqlalchemy.exc.DBAPIError, self._dialect.dbapi.Error) as error:
-                translated = self._translate(getattr(error, "orig", None) or error)
-                delay = next(delays, None)
-                if not translated.transient or delay is None or time.monotonic() - started > BUSY_SECONDS:
-                    raise translated from error
+                with self._connections.used() if self._connections else nullcontext():
+                    return self._run_once(action, begin)
+            except (sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, self._dialect.dbapi.Error) as error:
+                failure = explain(error, self._engine)
+                pause = pauses.after(failure)
+                if pause is None:
+                    raise failure from error
                 if not self._is_sqlite:
                     self._engine.dispose()  # a server that went away took all connections with it
-                time.sleep(delay)
+            time.sleep(pause)
 
-    def _run_once(self, action: Callable[[Transaction], T], begin: str) -> T:
+    def _run_once(self, action: Callable[[Transaction], T], begin: str | None) -> T:
         if not self._is_prepared:
             self._prepare_once()
         connection = self._engine.raw_connection()
+        pipelined: AbstractContextManager[Any] = nullcontext()
         try:
-            cursor = connection.cursor()
-            if self._is_sqlite:  # the driver's own transactions begin too late; PostgreSQL's begin by themselves
-                cursor.execute(begin)
-            transaction = Transaction(cursor, self._dialect)
+            if begin and self._has_pipeline:
+                pipelined = connection.driver_connection.pipeline()
+            transaction = Transaction(connection, self._dialect, pipelined.__enter__())
+            if begin:
+                transaction.begin(begin)
             result = action(transaction)
-            if transaction.abandoned:
-                self._end(connection, cursor, "ROLLBACK")
-            else:
-                self._end(connection, cursor, "COMMIT")
-            cursor.close()
+            if begin:
+                transaction.end()
+            pipelined.__exit__(None, None, None)  # waits for the rest that was sent, with the commit
         except BaseException:
             # The connection's state is unknown (an interrupt may come between any two lines): it is not used again.
             connection.invalidate()
+            with suppress(self._dialect.dbapi.Error):
+                pipelined.__exit__(None, None, None)  # not with the exception: psycopg would log it
             raise
         connection.close()
         return result
-
-    def _end(self, connection: Any, cursor: Any, verb: str) -> None:
-        if self._is_sqlite:
-            cursor.execute(verb)
-        elif verb == "COMMIT":
-            connection.commit()
-        else:
-            connection.rollback()
 
     def _prepare_once(self) -> None:
         with self._preparing:
@@ -205,31 +141,23 @@ class Database:
                     raise
                 self._is_prepared = True
 
-    def _translate(self, error: BaseException) -> StoreError:
-        dbapi = self._dialect.dbapi
-        text = " ".join(without_credentials(str(error)).split())
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        path = sqlite_path(self._engine)
-        if path is not None and ("readonly" in text or "unable to open" in text):
-            return StoreError(
-                f"the lineage store {path} cannot be opened for writing",
-                why=f"{text}; SQLite needs to write the file and its folder",
-                hint="give this user write access to the folder, or set ZEN_LINEAGE_URL to another place",
-            )
-        if "no such table" in text or "no such column" in text or state == "42P01":
-            return StoreError(
-                f"the lineage store {self._shown_url} is damaged: {text}", hint="see what is wrong: zen store check"
-            )
-        if isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError)) or state in _RETRY_STATES:
-            return self._unavailable(text)
-        return StoreError(f"the lineage store {self._shown_url} refuses: {text}", why=type(error).__name__)
 
-    def _unavailable(self, why: str) -> StoreUnavailableError:
-        return StoreUnavailableError(
-            f"the lineage store {self._shown_url} cannot be used at present",
-            why=why,
-            hint="check that the database runs and can be reached from here, then: zen store check",
-        )
+class _Pauses:
+    """How long to wait before a transaction is tried again."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._delays = iter(_RETRY_DELAYS_SECONDS)
+        self._longest = 0.05
+
+    def after(self, failure: StoreError) -> float | None:
+        """The seconds to wait after this failure; None when it is not to be tried again."""
+        passed = time.monotonic() - self._started
+        if isinstance(failure, CrowdedError):
+            # At random, or all that were turned away would come back at the same moment.
+            self._longest = min(self._longest * 1.5, _LONGEST_PAUSE_SECONDS)
+            return random.uniform(0.01, self._longest) if passed < _CROWDED_SECONDS else None
+        return next(self._delays, None) if failure.transient and passed < BUSY_SECONDS else None
 
 
 def _close_forgotten(engine: Engine, pid: int) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select, update
 
 from zen_metadata.lineage.records import OutboxRecord
-from zen_metadata.lineage.sql.database import Database, Transaction
+from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.statements import ListStatement, Statement, columns_of, insert_new
 from zen_metadata.lineage.sql.tables import applied_events, file_digests, links, outbox
+from zen_metadata.lineage.sql.transaction import Transaction
 
 _POLL_SECONDS = 0.05
 
@@ -84,12 +85,12 @@ def pending_outbox(work: Transaction, limit: int, run_id: str | None) -> Sequenc
 def finish_outbox(work: Transaction, outbox_ids: Sequence[int]) -> None:
     """See `LineageStore.finish_outbox`."""
     now = work.now()
-    work.run_many(_FINISH, [{"of_id": outbox_id, "done_at": now} for outbox_id in sorted(outbox_ids)])
+    work.send_many(_FINISH, [{"of_id": outbox_id, "done_at": now} for outbox_id in sorted(outbox_ids)])
 
 
 def fail_outbox(work: Transaction, outbox_ids: Sequence[int], error: str) -> None:
     """See `LineageStore.fail_outbox`."""
-    work.run_many(_FAIL, [{"of_id": outbox_id, "last_error": error} for outbox_id in sorted(outbox_ids)])
+    work.send_many(_FAIL, [{"of_id": outbox_id, "last_error": error} for outbox_id in sorted(outbox_ids)])
 
 
 def claim_link(
@@ -101,9 +102,9 @@ def claim_link(
     def claim(work: Transaction) -> bool:
         now = work.now()
         new = {"external_id": None, "claimant": claimant, "claim_expires_at": now + timedelta(seconds=expires_seconds)}
-        if work.run(_INSERT_LINK, {"tracker": tracker, "subject_id": subject_id, **new}):
+        if work.ask(_INSERT_LINK, {"tracker": tracker, "subject_id": subject_id, **new}).count():
             return True
-        return work.run(_CLAIM_LINK, {**key, **new, "by": claimant, "at": now}) > 0
+        return work.ask(_CLAIM_LINK, {**key, **new, "by": claimant, "at": now}).count() > 0
 
     while True:
         link = database.read(lambda work: work.row(_FIND_LINK, key))
@@ -118,8 +119,8 @@ def claim_link(
 def save_link(work: Transaction, tracker: str, subject_id: str, external_id: str) -> None:
     """See `LineageStore.save_link`."""
     new = {"tracker": tracker, "subject_id": subject_id, "claimant": None, "claim_expires_at": None}
-    if not work.run(_INSERT_LINK, {**new, "external_id": external_id}):
-        work.run(_SAVE_LINK, {"of_tracker": tracker, "of_subject": subject_id, "external_id": external_id})
+    if not work.ask(_INSERT_LINK, {**new, "external_id": external_id}).count():
+        work.send(_SAVE_LINK, {"of_tracker": tracker, "of_subject": subject_id, "external_id": external_id})
 
 
 def find_links(work: Transaction, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
@@ -137,7 +138,7 @@ def apply_once(database: Database, event_id: str, apply: Callable[[], object]) -
     if database.read(lambda work: work.row(_EVENT_APPLIED, {"of_event": event_id})):
         return False
     apply()
-    database.write(lambda work: work.run(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}))
+    database.write(lambda work: work.send(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}))
     return True
 
 
@@ -149,4 +150,4 @@ def find_file_digest(work: Transaction, url: str, version: str) -> str | None:
 
 def remember_file_digest(work: Transaction, url: str, version: str, digest: str) -> None:
     """See `LineageStore.remember_file_digest`."""
-    work.run(_REMEMBER_FILE, {"url": url, "version": version, "digest": digest})
+    work.send(_REMEMBER_FILE, {"url": url, "version": version, "digest": digest})

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from zen_metadata.lineage.records import ArtifactRecord, RunRecord, StepRunRecord
-from zen_metadata.lineage.sql.database import Transaction
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS, RUN_COLUMNS, to_step_run
 from zen_metadata.lineage.sql.statements import ListStatement, Statement
 from zen_metadata.lineage.sql.tables import (
@@ -21,6 +20,7 @@ from zen_metadata.lineage.sql.tables import (
     runs,
     step_runs,
 )
+from zen_metadata.lineage.sql.transaction import Transaction
 
 _GET_ARTIFACTS = ListStatement(lambda items: select(*ARTIFACT_COLUMNS).where(artifacts.c.artifact_id.in_(items)))
 _GET_STEP_RUNS = ListStatement(lambda items: select(*step_runs.c).where(step_runs.c.step_run_id.in_(items)))

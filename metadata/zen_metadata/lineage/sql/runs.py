@@ -10,10 +10,11 @@ from sqlalchemy import bindparam, select, update
 
 from zen_core.errors import NotFoundError
 from zen_metadata.lineage.records import RunRecord, RunStatus
-from zen_metadata.lineage.sql.database import Database, Transaction
+from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.rows import RUN_COLUMNS, run_values
 from zen_metadata.lineage.sql.statements import Statement, insert_new
 from zen_metadata.lineage.sql.tables import code_bundles, environments, irs, outbox, runs
+from zen_metadata.lineage.sql.transaction import Answer, Transaction
 
 _OF_RUN = runs.c.run_id == bindparam("of_run")
 _FIND_RUN = Statement(select(*RUN_COLUMNS).where(_OF_RUN))
@@ -47,19 +48,23 @@ def open_run(database: Database, run: RunRecord, ir: Mapping[str, Any]) -> RunRe
         return work.row(_FIND_RUN, key) if work.row(_IR_EXISTS, content) else None
 
     def insert(work: Transaction) -> Any:
-        record_run(work, run)
+        insert_run(work, run)
         document = {"project": run.project, "digest": run.ir_digest, "document": ir, "created_at": work.now()}
-        work.run(_INSERT_IR, document)
+        work.send(_INSERT_IR, document)
         return work.row(_FIND_RUN, key)
 
     return RunRecord(*(database.read(look) or database.write(insert)))
 
 
-def record_run(work: Transaction, run: RunRecord) -> None:
+def find_run_id(work: Transaction, run: RunRecord) -> Answer:
+    """Ask whether a run is known."""
+    return work.ask(_RUN_EXISTS, {"of_run": run.run_id})
+
+
+def insert_run(work: Transaction, run: RunRecord) -> None:
     """Record a run unless it is known; the first one wins."""
-    if not work.row(_RUN_EXISTS, {"of_run": run.run_id}):
-        work.run(_INSERT_RUN, run_values(run, work.now()))
-        work.run(_INSERT_CODE, {"project": run.project, "digest": run.code_digest, "created_at": work.now()})
+    work.send(_INSERT_RUN, run_values(run, work.now()))
+    work.send(_INSERT_CODE, {"project": run.project, "digest": run.code_digest, "created_at": work.now()})
 
 
 def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetime | None) -> None:
@@ -75,7 +80,7 @@ def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetim
         )
     if row.closed_status is not None and not (row.closed_status == "completed" and status == "failed"):
         return
-    work.run(_CLOSE_RUN, {**key, "closed_status": status, "ended_at": ended_at or work.now()})
+    work.send(_CLOSE_RUN, {**key, "closed_status": status, "ended_at": ended_at or work.now()})
     record_event(work, "run_ended", RunRecord(*row))
 
 
@@ -88,7 +93,7 @@ def record_event(
     attempt_id: str | None = None,
 ) -> None:
     """Put a fact that is still to be projected into the outbox."""
-    work.run(
+    work.send(
         _INSERT_EVENT,
         {
             "project": run.project,
@@ -118,4 +123,4 @@ def save_ir(database: Database, project: str, digest: str, document: Mapping[str
 def _save_once(database: Database, exists: Statement, insert: Statement, values: dict[str, Any]) -> None:
     key = {"of_project": values["project"], "of_digest": values["digest"]}
     if not database.read(lambda work: work.row(exists, key)):
-        database.write(lambda work: work.run(insert, {**values, "created_at": work.now()}))
+        database.write(lambda work: work.send(insert, {**values, "created_at": work.now()}))

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import SchemaVersionError, StoreError
 from zen_metadata.lineage.sql.engine import make_engine, shown_url, sqlite_path
+from zen_metadata.lineage.sql.failures import explained
 from zen_metadata.lineage.sql.tables import (
     TABLE_PREFIX,
     artifacts,
@@ -61,6 +62,21 @@ def prepare(engine: Engine, *, create: bool) -> None:
         raise _wrong_version(engine, revision)
 
 
+def look_at(url: str) -> None:
+    """Connect once to the store at `url`, and see whether its schema is this version's. Writes nothing.
+
+    Raises:
+        StoreError: there is no store, it cannot be reached, or it refuses.
+        SchemaVersionError: the schema is older or newer than this version's.
+    """
+    engine = make_engine(url)
+    try:
+        with explained(engine):
+            prepare(engine, create=False)
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str) -> str:
     """Bring the store at `url` to this version's schema, making it where there is none; answer its revision.
 
@@ -73,7 +89,7 @@ def upgrade(url: str) -> str:
     if (path := sqlite_path(engine)) is not None:
         _make_folder(path.parent)
     try:
-        with engine.connect() as connection:
+        with explained(engine), engine.connect() as connection:
             revision = _read_revision(connection)
             connection.rollback()
             if revision is not None and revision not in REVISIONS:
@@ -96,7 +112,7 @@ def check(url: str) -> list[Diagnostic]:
     if path is not None and not path.exists():
         raise _no_store(engine)
     try:
-        with engine.connect() as connection:
+        with explained(engine), engine.connect() as connection:
             revision = _read_revision(connection)
             if revision is None:
                 raise _no_store(engine)
@@ -147,18 +163,13 @@ class _exclusive:  # noqa: N801 - reads as what it does in a with statement
         self._is_sqlite = connection.dialect.name == "sqlite"
 
     def __enter__(self) -> None:
-        if self._is_sqlite:
-            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
+        self._connection.exec_driver_sql("BEGIN IMMEDIATE" if self._is_sqlite else "BEGIN")
+        if not self._is_sqlite:
             self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._is_sqlite:
-            self._connection.exec_driver_sql("COMMIT" if kind is None else "ROLLBACK")
-        if kind is None:
-            self._connection.commit()
-        else:
-            self._connection.rollback()
+        self._connection.exec_driver_sql("COMMIT" if kind is None else "ROLLBACK")
+        self._connection.commit()  # SQLAlchemy's own idea of a transaction
 
 
 def _alembic_config(connection: Connection) -> Any:

@@ -54,6 +54,7 @@ class CompiledStatement:
         names = compiled.positiontup if compiled.positional else list(compiled.binds)
         self._binds = [_describe_bind(compiled, name, dialect) for name in names]
         selected = getattr(clause, "selected_columns", ())
+        self.returns_rows = bool(selected)
         names = [column.key for column in selected]
         self._row: Any = namedtuple("Row", names)._make if names else tuple  # type: ignore[attr-defined]
         # Only these: text and numbers come out of every driver as Python's own.

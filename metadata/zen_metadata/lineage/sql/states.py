@@ -16,7 +16,6 @@ from zen_metadata.lineage.records import (
     StepRunState,
     StepRunStatus,
 )
-from zen_metadata.lineage.sql.database import Transaction
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS, ATTEMPT_COLUMNS, to_error, to_metric, to_step_run
 from zen_metadata.lineage.sql.statements import ListStatement, Statement
 from zen_metadata.lineage.sql.tables import (
@@ -30,6 +29,7 @@ from zen_metadata.lineage.sql.tables import (
     runs,
     step_runs,
 )
+from zen_metadata.lineage.sql.transaction import Transaction
 from zen_metadata.lineage.store import LOST_AFTER_SECONDS
 
 _LOST_AFTER = timedelta(seconds=LOST_AFTER_SECONDS)

@@ -114,6 +114,10 @@ class SqlLineageStore:
         """Remember the digest of a file's content, in place of an earlier version's."""
         self._database.write(lambda work: projections.remember_file_digest(work, url, version, digest))
 
+    def read_clock(self) -> datetime:
+        """The database's time: what leases, heartbeats and ages go by."""
+        return self._database.read(lambda work: work.now())
+
     # -- projections ---------------------------------------------------------------------------------------------
 
     def pending_outbox(self, *, limit: int = 500, run_id: str | None = None) -> Sequence[OutboxRecord]:

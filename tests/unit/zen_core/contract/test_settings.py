@@ -113,3 +113,6 @@ def test_the_root_is_the_nearest_folder_with_a_marker(tmp_path: Path) -> None:
 def test_a_url_is_shown_without_credentials() -> None:
     assert without_credentials("postgresql://me:secret@db:5432/zen") == "postgresql://db:5432/zen"
     assert without_credentials("sqlite:///a.db") == "sqlite:///a.db"
+    assert without_credentials("postgresql://me:sec/ret@db/zen") == "postgresql://db/zen"
+    assert without_credentials("https://db/zen?password=secret&ssl=1") == "https://db/zen?password=***&ssl=1"
+    assert without_credentials("s3://bucket/model@v2") == "s3://bucket/model@v2"

@@ -1,6 +1,14 @@
+import contextlib
 import json
+import sqlite3
+import threading
 
 import pytest
+
+import zen_metadata.cli
+import zen_metadata.doctor
+from zen_core.cli.context import CliContext
+from zen_metadata.installation import find_outside
 
 
 def checks(project, *arguments):
@@ -52,8 +60,10 @@ def test_a_folder_that_may_not_be_made_is_said(project, monkeypatch):
 def test_a_data_root_that_is_not_there_is_said(project, monkeypatch):
     monkeypatch.setenv("ZEN_DATA_ROOT", str(project.root / "nowhere"))
     code, found = checks(project)
-    assert code == 0
+    assert code == 4
+    assert found["data root"]["verdict"] == "broken"
     assert found["data root"]["problem"]["message"] == "the data root is not there"
+    assert "run zen doctor there" in found["data root"]["problem"]["hint"]
 
 
 @pytest.mark.parametrize(("folder", "code", "verdict"), [("dags", 0, "works"), ("nowhere", 3, "broken")])
@@ -80,3 +90,76 @@ def test_wrong_options_are_said_and_the_rest_goes_on(project):
     assert code == 2
     assert "did you mean 'dags_folder'?" in found["airflow"]["problem"]["hint"]
     assert found["lineage store"]["verdict"] == "works"
+
+
+def test_settings_that_cannot_be_read_are_a_check_too(project):
+    (project.root / "zen.toml").write_text("project = ")
+    code, found = checks(project)
+    assert code == 2
+    assert found["settings"]["problem"]["code"] == "ZEN-U204"
+    assert found["Python"]["verdict"] == "works"
+    (project.root / "zen.toml").write_text('[stacks.team]\ndeployment = "x"\n')
+    code, found = checks(project, "--stack", "tem")
+    assert code == 2
+    assert "did you mean 'team'?" in found["settings"]["problem"]["hint"]
+
+
+def test_a_schema_of_another_version_names_the_command(project):
+    project.run()
+    with contextlib.closing(sqlite3.connect(project.root / ".zen" / "zen.db")) as connection, connection:
+        connection.execute("UPDATE zen_alembic_version SET version_num = '9999'")
+    code, found = checks(project)
+    assert code == 4
+    problem = found["lineage store"]["problem"]
+    assert problem["code"] == "ZEN-M102"
+    assert "has schema 9999, which is newer" in problem["message"]
+    assert "zen store upgrade" in problem["why"]
+
+
+def test_no_password_is_shown_wherever_it_stands(project, monkeypatch):
+    monkeypatch.setenv("ZEN_LINEAGE_URL", "postgresql://me:hunt/er22@127.0.0.1:1/zen?password=hunter33")
+    monkeypatch.setenv("ZEN_DATA_ROOT", "nosuch://me:hunter44@host/data")
+    result = project.zen("doctor")
+    assert result.exit_code == 4
+    assert not any(secret in result.stdout + result.stderr for secret in ("er22", "hunter33", "hunter44"))
+
+
+def test_a_component_that_never_answers_is_given_up(project, monkeypatch):
+    gone = threading.Event()
+    monkeypatch.setattr(zen_metadata.doctor, "LONGEST_ANSWER_SECONDS", 0.2)
+    monkeypatch.setenv("ZEN_DATA_ROOT", "memory://never-answers")
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.isdir", lambda *_: gone.wait(30))
+    try:
+        code, found = checks(project)
+    finally:
+        gone.set()
+    assert code == 4
+    assert "there was no answer" in found["data root"]["problem"]["message"]
+
+
+def test_a_terminal_gets_a_table_with_what_is_wrong_below(project, monkeypatch, terminal):
+    (project.root / "zen.toml").write_text('[adapters.airflow]\ndags_folder = "nowhere"\n')
+    result = project.zen("doctor")
+    assert "works    Python: 3." in result.stdout
+    with terminal() as screen, contextlib.redirect_stderr(screen), pytest.raises(SystemExit) as ended:
+        zen_metadata.cli.doctor.main([], obj=CliContext(), standalone_mode=True)
+    assert ended.value.code == 3
+    shown = screen.getvalue()
+    assert "\x1b[32mworks" in shown
+    assert "\x1b[1;31mbroken" in shown
+    assert shown.index("broken") < shown.index("error ZEN-A104")
+
+
+@pytest.mark.parametrize(
+    ("requirements", "said"),
+    [
+        (["pytest>=1", "pytest<2000"], []),
+        (["pytest<2,>=1"], ["pytest {version} is installed, and Zen is made for <2,>=1"]),
+        (["pytest>=2000"], ["pytest {version} is installed, and Zen is made for >=2000"]),
+        (["no-such-package>=1"], []),
+        (["no-such-package>=1; extra == 'some'", "pytest<2; extra == 'some'"], []),
+        (["pytest<2; extra == 'some'"], ["pytest {version} is installed, and Zen is made for <2"]),
+    ],
+)
+def test_versions_outside_the_bounds_are_named(requirements, said):
+    assert list(find_outside(requirements)) == [text.format(version=pytest.__version__) for text in said]

@@ -71,3 +71,27 @@ def test_sigterm_records_the_attempt_as_cancelled_and_ends_the_process(tmp_path:
     assert [(step["name"], step["status"]) for step in shown["steps"]] == [("wait", "cancelled")]
     assert shown["status"] == "cancelled"
     assert json.dumps(shown)
+
+
+BESIDE_ANOTHER_HANDLER = """
+import os, signal, sys, time
+from zen_metadata.shim.termination import record_termination
+
+def stop(number, frame):
+    print("the engine's own", flush=True)
+    sys.exit(3)
+
+signal.signal(signal.SIGTERM, stop)
+record_termination(lambda: print("recorded", flush=True))
+record_termination(lambda: print("a second time", flush=True))
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(60)
+"""
+
+
+def test_an_engines_own_handler_runs_after_the_record() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BESIDE_ANOTHER_HANDLER], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert done.stdout.splitlines() == ["recorded", "the engine's own"], done.stderr
+    assert done.returncode == 3

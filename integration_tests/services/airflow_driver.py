@@ -1,7 +1,7 @@
 """Runs inside Airflow's environment: loads or tests a DAG and writes what came out as JSON.
 
-    python airflow3_driver.py ANSWER load PATH
-    python airflow3_driver.py ANSWER test FILE DAG_ID CONF
+    python airflow_driver.py ANSWER load PATH
+    python airflow_driver.py ANSWER test FILE DAG_ID CONF
 
 Airflow is imported by name: the environment of the type checker does not have it.
 """
@@ -34,6 +34,7 @@ def test(file: str, dag_id: str, conf: str) -> dict[str, Any]:
     run = bag.dags[dag_id].test(run_conf=json.loads(conf))
     instances = run.get_task_instances()
     return {
+        "run_id": run.run_id,
         "state": str(run.state),
         "states": {key(found): found.state and str(found.state) for found in instances},
         "tries": {key(found): found.try_number for found in instances},
@@ -42,7 +43,10 @@ def test(file: str, dag_id: str, conf: str) -> dict[str, Any]:
 
 def load_dags(path: str) -> Any:
     """What Airflow's loader makes of a file or a folder."""
-    module = importlib.import_module("airflow.dag_processing.dagbag")
+    try:
+        module = importlib.import_module("airflow.dag_processing.dagbag")
+    except ImportError:  # Airflow 2
+        module = importlib.import_module("airflow.models.dagbag")
     return module.DagBag(path)
 
 

@@ -1,0 +1,63 @@
+"""Gathers what each engine made of a pipeline, and prints it as one table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from integration_tests.equivalence.engines import Engine, engines_here
+
+
+@dataclass
+class Comparison:
+    """What was compared, to be read by a person."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, engine: str, document: Mapping[str, Any]) -> None:
+        """Note each step of a run."""
+        for step in document["steps"]:
+            digests = ", ".join(
+                f"{name} {output['digest'].partition(':')[2][:12]}" for name, output in step["outputs"].items()
+            )
+            attempts = f" after {step['attempts']} attempts" if step["attempts"] > 1 else ""
+            self.rows.append((engine, step["name"], digests or "-", f"{step['status']}{attempts}"))
+
+    def lines(self) -> list[str]:
+        """The table, the engines below each other for each step."""
+        head = ("engine", "step", "digest", "status")
+        steps = list(dict.fromkeys(row[1] for row in self.rows))
+        rows = [head, *sorted(self.rows, key=lambda row: steps.index(row[1]))]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return [*lines, "", *self.notes]
+
+
+_COMPARISON = pytest.StashKey[Comparison]()
+
+
+@pytest.fixture(scope="session")
+def comparison(request: pytest.FixtureRequest) -> Comparison:
+    """The table that is printed at the end."""
+    return request.config.stash.setdefault(_COMPARISON, Comparison())
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> dict[str, Engine]:
+    """All engines that this machine can run; two at least, or there is nothing to compare."""
+    found = engines_here(request)
+    if len(found) < 2:
+        pytest.skip(f"only {', '.join(found)}: nothing to compare it with")
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    if comparison := config.stash.get(_COMPARISON, None):
+        terminalreporter.section("one pipeline on every engine")
+        for line in comparison.lines():
+            terminalreporter.write_line(line)

@@ -1,0 +1,96 @@
+import sys
+import threading
+import time
+import zipfile
+
+import pytest
+
+from zen_core.contract.code_bundle import code_digest
+from zen_core.contract.manifest import BEFORE_FOLDER, CODE_FILE, MANIFEST_FILE, PipelineManifest
+from zen_core.errors import CodeError, ManifestError
+from zen_metadata.shim.sidecar import open_sidecar
+
+OLD, NEW = "sha256:" + "0" * 64, "sha256:" + "1" * 64
+
+
+@pytest.fixture(autouse=True)
+def own_code_folder(tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture
+def beside(tmp_path):
+    folder = tmp_path / "churn.zen"
+    folder.mkdir()
+    return folder
+
+
+def content(text):
+    return {"shop_steps.py": text.encode()}
+
+
+def manifest(ir, text):
+    document = {"parameters": [], "steps": []}
+    return PipelineManifest("shop", "churn", "0.1.0", ir, code_digest(content(text)), "bundle", document, {})
+
+
+def write(folder, ir, text, *, bundle=None):
+    folder.mkdir(exist_ok=True)
+    (folder / MANIFEST_FILE).write_text(manifest(ir, text).to_text())
+    write_bundle(folder, bundle or text)
+
+
+def write_bundle(folder, text):
+    with zipfile.ZipFile(folder / CODE_FILE, "w") as archive:
+        for name, data in content(text).items():
+            archive.writestr(name, data)
+
+
+def code_of(opened):
+    return (opened[1] / "shop_steps.py").read_text()
+
+
+def test_the_manifest_of_the_emitted_files_ir_with_its_code(beside):
+    write(beside, NEW, "new = 1")
+    assert code_of(open_sidecar(beside, NEW, "", patience_seconds=0)) == "new = 1"
+
+
+def test_a_task_whose_file_was_replaced_meanwhile_goes_on_with_what_was_before(beside):
+    write(beside / BEFORE_FOLDER, OLD, "old = 1")
+    write(beside, NEW, "new = 1")
+    found, code = open_sidecar(beside, OLD, "", patience_seconds=0)
+    assert found.ir_digest == OLD
+    assert code_of((found, code)) == "old = 1"
+
+
+def test_files_of_two_versions_never_run_together(beside):
+    write(beside, NEW, "new = 1")
+    with pytest.raises(ManifestError) as caught:
+        open_sidecar(beside, OLD, "", patience_seconds=0)
+    (problem,) = caught.value.diagnostics
+    assert problem.message == "the manifest is of another version of the pipeline than the emitted file"
+    assert problem.why == "the emitted file is of the IR sha256:000000000000…, the manifest of sha256:111111111111…"
+    write(beside, NEW, "new = 1", bundle="other = 1")
+    with pytest.raises(CodeError, match="the code bundle is not the one that was compiled"):
+        open_sidecar(beside, NEW, "", patience_seconds=0)
+
+
+@pytest.mark.parametrize("torn", ["manifest", "bundle", "nothing there"])
+def test_a_copy_that_is_going_on_is_waited_for(beside, torn):
+    if torn == "manifest":
+        (beside / MANIFEST_FILE).write_text("{")
+    if torn == "bundle":
+        write(beside, NEW, "after = 1", bundle="before = 1")
+
+    def finish():
+        time.sleep(0.3)
+        write(beside, NEW, "after = 1")
+
+    copy = threading.Thread(target=finish)
+    copy.start()
+    try:
+        assert code_of(open_sidecar(beside, NEW, "", patience_seconds=10)) == "after = 1"
+    finally:
+        copy.join()
