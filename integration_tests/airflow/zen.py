@@ -40,9 +40,9 @@ class Project:
         )
         return done.stdout
 
-    def json(self, *arguments: str, expect: int = 0) -> Any:
+    def json(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> Any:
         """Run a command with --json."""
-        return json.loads(self.zen(*arguments, "--json", expect=expect))
+        return json.loads(self.zen(*arguments, "--json", expect=expect) or "null")
 
     def with_variables(self, **variables: str) -> Project:
         """The same project with other settings."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +12,8 @@ from typing import Any, Protocol
 import pytest
 
 from integration_tests.airflow.zen import Project
-from integration_tests.conftest import ROOT, require
 from integration_tests.services.airflow_offline import AirflowOffline
-from integration_tests.services.processes import ServiceError
+from integration_tests.services.prefect import Prefect
 
 
 class Engine(Protocol):
@@ -61,48 +58,20 @@ class AirflowEngine:
 
 @dataclass(frozen=True)
 class PrefectEngine:
-    """The emitted flow, called in Prefect's environment; Prefect starts a server of its own for it."""
+    """The emitted flow, called in a process of Prefect's environment, with its runs on Prefect's server."""
 
+    prefect: Prefect
     orchestrator: str = "prefect"
 
     def run(self, project: Project, reference: str, parameters: Mapping[str, Any]) -> None:
         """Compile, and call the flow; it hands back its state, failed or not."""
         name = reference.rpartition(":")[2]
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_FOR_PREFECT)}
         with tempfile.TemporaryDirectory(prefix="zen-flows-") as folder:
             project.zen("compile", reference, "--for", "prefect", "--out", folder)
-            settings = {
-                "PREFECT_HOME": f"{folder}/home",
-                "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-                "DO_NOT_TRACK": "1",
-            }
-            done = subprocess.run(
-                [PREFECT_PYTHON, "-P", "-c", CALL_FLOW, f"{folder}/{name}.py", name, json.dumps(parameters)],
-                env={**inherited, **settings, **project.variables},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=300,
-                check=False,
-            )
-        if done.returncode:
-            raise ServiceError(done.stdout[-6000:])
-
-    @staticmethod
-    def missing() -> str | None:
-        """What this machine lacks to run Prefect, as a sentence part; None when it has all."""
-        return None if PREFECT_PYTHON.exists() else "needs .venvs/prefect: make .venvs/prefect/ready"
+            call = ("python", "-P", "-c", CALL_FLOW, f"{folder}/{name}.py", name, json.dumps(parameters))
+            self.prefect.run(*call, variables=project.variables)
 
 
-def _prefect(request: pytest.FixtureRequest) -> Engine:
-    require(request, "prefect", PrefectEngine.missing())
-    return PrefectEngine()
-
-
-PREFECT_PYTHON = ROOT / ".venvs" / "prefect" / "bin" / "python"
 CALL_FLOW = """
 import importlib.util, json, sys
 
@@ -112,11 +81,10 @@ module = sys.modules[name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 getattr(module, name)(**json.loads(parameters), return_state=True)
 """
-_NOT_FOR_PREFECT = ("PREFECT", "ZEN_", "MLFLOW_", "PYTEST", "PYTHON", "VIRTUAL_ENV")
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "local": lambda request: LocalEngine(),
     "airflow 3.3": lambda request: AirflowEngine(request.getfixturevalue("airflow3_offline")),
-    "prefect": _prefect,
+    "prefect": lambda request: PrefectEngine(request.getfixturevalue("prefect")),
     "airflow 2.11": lambda request: AirflowEngine(request.getfixturevalue("airflow211_offline")),
 }
 

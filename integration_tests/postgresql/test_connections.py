@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,32 +30,6 @@ from zen_metadata.lineage.sql.store import SqlLineageStore
 
 RUN_ID = "6a3a7d8e-0000-4000-8000-000000000001"
 RUN = RunRecord(RUN_ID, "shop", "train", "local", "local", RUN_ID, "ir", "code", "0.1", {})
-CONNECTIONS, TASKS = 20, 60
-
-# Forks as many tasks as it is told to; each does one step, whose code takes a while.
-TASK = """
-import os, sys, time, traceback
-from integration_tests.postgresql.test_connections import Step, SqlLineageStore
-
-def task(number):
-    store = SqlLineageStore(sys.argv[1])
-    step = Step(number)
-    step.start(store)
-    time.sleep(0.3)
-    step.complete(store)
-    os._exit(0)  # without closing, as a task that is ended does
-
-children = []
-for number in range(int(sys.argv[2])):
-    children.append(os.fork())
-    if children[-1] == 0:
-        try:
-            task(number)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
-"""
 
 
 class Step:
@@ -88,9 +59,9 @@ class Step:
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """A server with few connections, which may be stopped."""
+    """A server that may be stopped."""
     require(request, "postgresql", PostgresServer.missing())
-    with PostgresServer(max_connections=str(CONNECTIONS)) as server:
+    with PostgresServer() as server:
         server.execute("CREATE ROLE team LOGIN")
         yield server
 
@@ -128,23 +99,6 @@ def assert_recorded_once(url: str, steps: int) -> None:
         assert versions == list(range(1, steps + 1))
         assert len(store.pending_outbox()) == steps
         assert all(store.find_cached("shop", f"key-{state.step_run.map_index}") for state in states)
-
-
-def test_more_tasks_than_connections_wait_for_their_turn(server: PostgresServer, database: str) -> None:
-    url = url_of(server, database)
-    path = os.pathsep.join(path for path in sys.path if path)
-    done = subprocess.run(
-        [sys.executable, "-c", TASK, url, str(TASKS)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert done.stderr == ""
-    assert "connection slots are reserved" in server.log or "too many clients" in server.log, "nobody was turned away"
-    assert_recorded_once(url, TASKS)
 
 
 def test_many_threads_share_few_connections_and_give_them_back(server: PostgresServer, database: str) -> None:

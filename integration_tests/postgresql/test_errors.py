@@ -88,7 +88,7 @@ def test_what_no_second_try_can_mend(server: PostgresServer, address: str, said:
     ("address", "why", "hint"),
     [
         ("team:secret@127.0.0.1:1/plain", "Connection refused", "check that the database runs"),
-        ("team:secret@no.such.host.invalid/plain", "resolve host", "correct the host in ZEN_LINEAGE_URL"),
+        ("team:secret@no.such.host.invalid/plain", "no.such.host.invalid", "correct the host in ZEN_LINEAGE_URL"),
     ],
 )
 def test_what_may_pass(address: str, why: str, hint: str) -> None:
@@ -153,7 +153,7 @@ def test_commands_say_it_without_a_traceback(server: PostgresServer, tmp_path: P
 def test_upgrades_at_once_make_one_store(server: PostgresServer, tmp_path: Path) -> None:
     url = server.create_database("upgraded")
     command = [sys.executable, "-c", f"from zen_metadata.lineage.sql import schema; print(schema.upgrade({url!r}))"]
-    upgrades = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    upgrades = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for upgrade in upgrades:
         out, err = upgrade.communicate(timeout=120)
         assert (out.strip(), upgrade.returncode) == (schema.REVISIONS[-1], 0), err

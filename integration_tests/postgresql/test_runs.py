@@ -133,6 +133,7 @@ def test_more_runs_than_connections_are_all_recorded_and_none_spools(server: Pos
             names = [name for (name,) in connection.execute("SELECT application_name FROM pg_stat_activity")]
             most = max([most, *(names.count(name) for name in names if name.startswith("zen-"))])
     finish(process)
+    assert "connection slots are reserved" in server.log, "nobody was turned away"
     assert 1 <= most <= 2, f"one process had {most} connections"
     assert spooled(project) == []
     assert completed(server, project) == RUNS

@@ -176,7 +176,7 @@ def test_parameters_arrive_as_they_are_and_secrets_stay_where_they_are(
     prefect.save_secret("zen-test-secret", SECRET)
     deployment = deploy(project, "flows.py:echoing")
     texts = ["123", "{{ prefect.blocks.secret.zen-test-secret }} {{ $HOME }}", "\"quotes' \\ \u2028 ", "null"]
-    items = {"$ref": [1.5], "__prefect_kind": [2]}
+    items = {"{{ x }}": [1.5], "": [2]}
     flow_runs = [prefect.trigger(deployment, {"text": text, "items": items}) for text in texts]
     flow_runs.append(prefect.trigger(deployment))
     for flow_run, text in zip(flow_runs, [*texts, "{{ 1 + 1 }}"], strict=True):

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from integration_tests.services.airflow_release import AirflowRelease
 from integration_tests.services.postgres import PostgresServer
@@ -141,6 +141,10 @@ class Airflow:
         """What Airflow says of a DAG."""
         return dict(self._call("GET", f"/dags/{quote(dag_id)}"))
 
+    def task_ids(self, dag_id: str) -> set[str]:
+        """The tasks of a DAG, as Airflow has read it last."""
+        return {str(task["task_id"]) for task in self._call("GET", f"/dags/{quote(dag_id)}/tasks")["tasks"]}
+
     def unpause(self, dag_id: str) -> None:
         """Let the DAG run. New DAGs are not paused here."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": False})
@@ -148,6 +152,26 @@ class Airflow:
     def pause(self, dag_id: str) -> None:
         """Let the DAG start no further runs."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": True})
+
+    # What Airflow keeps for its tasks
+
+    def add_connection(self, connection_id: str, url: str) -> None:
+        """Make a Connection of the address of a PostgreSQL database."""
+        address = urlsplit(url)
+        body = {
+            "connection_id": connection_id,
+            "conn_type": "postgres",
+            "host": address.hostname,
+            "port": address.port,
+            "login": address.username,
+            "password": address.password,
+            "schema": address.path.removeprefix("/"),
+        }
+        self._call("POST", "/connections", body)
+
+    def set_variable(self, key: str, value: str) -> None:
+        """Make a Variable."""
+        self._call("POST", "/variables", {"key": key, "value": value})
 
     # Runs
 

@@ -48,7 +48,7 @@ class PgBouncer:
         (self._folder / "users.txt").write_text('"postgres" ""\n')
         if user:
             shutil.chown(self._folder, user, user)
-        command = [_program() or "pgbouncer", self._folder / "pgbouncer.ini"]
+        command: list[str | Path] = [_program() or "pgbouncer", self._folder / "pgbouncer.ini"]
         self._server = Server("PgBouncer", command, log=self._folder / "log", user=user)
         self._server.wait_until(self._accepts_connections, timeout=30)
         return self

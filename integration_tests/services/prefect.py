@@ -10,13 +10,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from integration_tests.services.processes import Server, ServiceError, free_port, wait_until
-from integration_tests.services.rest import Json, answers, request_json
+from integration_tests.services.rest import HttpError, Json, answers, request_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = ROOT / ".venvs" / "prefect"
@@ -187,8 +188,15 @@ class Prefect:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Ask the server's API."""
-        token = base64.b64encode(AUTH.encode()).decode()
-        return request_json(method, f"{self.url}{path}", body, headers={"Authorization": f"Basic {token}"})
+        headers = {"Authorization": f"Basic {base64.b64encode(AUTH.encode()).decode()}"}
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return request_json(method, f"{self.url}{path}", body, headers=headers)
+            except HttpError as error:  # 503 means that its SQLite file is busy: its own client tries again too
+                if error.status != 503 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def wait_until(self, condition: Any, timeout: float, what: str) -> None:
         """Wait for a condition; the error has the ends of the logs."""

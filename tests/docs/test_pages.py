@@ -19,6 +19,7 @@ PAGES = sorted(
     [
         *(ROOT / name for name in TOP),
         *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "zen_core" / "error_pages").glob("*.md"),
         *(path for path in (ROOT / "adapters").rglob("*.md") if ".pytest_cache" not in path.parts),
     ]
 )

@@ -23,7 +23,6 @@ from zen_core.errors import ZenError
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SOURCES = [path for name in ("zen_core", "metadata", "adapters") for path in sorted((ROOT / name).rglob("*.py"))]
-CODE = re.compile(r"ZEN-[A-Z][0-9]{3}")
 
 
 def _page(name: str) -> str:
@@ -42,34 +41,9 @@ def _first_cells(text: str) -> list[str]:
 # -- errors -----------------------------------------------------------------------------------------------------
 
 
-def _rows() -> dict[str, str]:
-    rows = re.findall(r"^\| (ZEN-[A-Z][0-9]{3}) \| (.+) \|$", _page("errors.md"), re.MULTILINE)
-    assert len(dict(rows)) == len(rows), "a code is documented twice"
-    return dict(rows)
-
-
-def test_each_code_of_the_source_is_documented_and_each_documented_one_is_in_the_source() -> None:
-    used = {code for path in SOURCES for code in CODE.findall(path.read_text(encoding="utf-8"))}
-    documented = set(_rows())
-    assert sorted(used - documented) == [], "not in docs/reference/errors.md"
-    assert sorted(documented - used) == [], "not in the source any more"
-
-
-def test_each_error_says_what_to_do() -> None:
-    for code, row in _rows().items():
-        means, _, action = row.partition(" | ")
-        assert means.strip(), code
-        assert action.strip().rstrip("|").strip(), code
-
-
-def test_the_class_behind_a_code_is_named() -> None:
-    classes = {
-        value.code: name
-        for name, value in vars(zen_core.errors).items()
-        if isinstance(value, type) and issubclass(value, ZenError)
-    }
-    named = {code: found.group(1) for code, row in _rows().items() if (found := re.search(r"\(`(\w+)`\)", row))}
-    assert named == classes
+def test_the_index_of_the_errors_is_what_their_pages_say() -> None:
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    assert generate["errors_text"]() == _page("errors.md"), "write it anew: python docs/generate.py"
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:

@@ -143,9 +143,9 @@ def _find_pipeline(module: ModuleType, name: str, reference: str, root: Path) ->
     own = {key: value for key, value in pipelines.items() if value.__module__ == module.__name__} or pipelines
     if not name and len(own) == 1:
         return next(iter(own.values()))
-    listed = (
-        f"its pipelines: {', '.join(own)}" if own else _pipelines_hint(root) or "decorate a function with @pipeline"
-    )
+    listed = f"its pipelines: {', '.join(own)}" if own else "decorate a function with @pipeline"
+    if not own and (elsewhere := _pipelines_hint(root)):
+        listed += f"; {elsewhere}"
     if not name:
         what = f"{reference} defines {len(own) or 'no'} pipelines"
         hint = f"name one: {reference}:{next(iter(own))}; {listed}" if own else listed

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from zen_core.cli.context import json_option
 from zen_core.cli.output import is_terminal, print_json, terminal
@@ -20,7 +21,9 @@ PAGES = Path(__file__).parent.parent / "error_pages"
 
 
 def _complete_codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    return [code for code in known_codes() if code.startswith(incomplete.upper())]
+    short = incomplete[:1].upper() not in ("", "Z")
+    codes = [code.removeprefix("ZEN-") if short else code for code in known_codes()]
+    return [CompletionItem(code) for code in codes if code.startswith(incomplete.upper())]
 
 
 @click.command()

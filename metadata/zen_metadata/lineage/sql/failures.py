@@ -57,9 +57,14 @@ _REFUSED = (
         "correct its name in ZEN_LINEAGE_URL, or make it: CREATE DATABASE {database} OWNER {user}",
     ),
     (
-        re.compile(r'role "[^"]*" (does not exist|is not permitted to log in)'),
+        re.compile(r'role "[^"]*" does not exist'),
         "there is no such user",
         "correct the user in ZEN_LINEAGE_URL, or make it: CREATE ROLE {user} LOGIN",
+    ),
+    (
+        re.compile(r"is not permitted to log in"),
+        "the role is no user, or not any more",
+        "correct the user in ZEN_LINEAGE_URL, or ALTER ROLE {user} LOGIN",
     ),
     (
         re.compile(r"permission denied for database"),

@@ -58,7 +58,7 @@ def invoke(*arguments):
 def test_help_lists_every_command_with_what_it_does():
     result = invoke("--help")
     assert result.exit_code == 0
-    for line in ("run       Run a pipeline", "compile   Write native code", "show       One run:", "sync   Record"):
+    for line in ("run       Run a pipeline", "compile   Write native code", "show       One run:", "sync    Record"):
         assert line in result.stdout
 
 
@@ -82,7 +82,11 @@ def test_an_unknown_command_names_the_nearest():
     result = invoke("comple")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr == "error ZEN-U101: there is no command 'comple'\n  hint   did you mean 'zen compile'?\n"
+    assert result.stderr.splitlines() == [
+        "error ZEN-U101: there is no command 'comple'",
+        "  hint   did you mean 'zen compile'?",
+        "more: zen explain ZEN-U101",
+    ]
 
 
 def test_an_unknown_option_names_the_nearest():
@@ -92,11 +96,26 @@ def test_an_unknown_option_names_the_nearest():
     assert "did you mean --refresh?" in result.stderr
 
 
-def test_a_missing_argument_says_where_to_look():
-    result = invoke("run")
+def test_a_missing_option_says_where_to_look():
+    result = invoke("compile", "file.py:p", "--for", "ir")
     assert result.exit_code == 2
-    assert "Missing argument 'PIPELINE'" in result.stderr
-    assert "'zen run --help' says how it is used" in result.stderr
+    assert "Missing option '--out'" in result.stderr
+    assert "'zen compile --help' says how it is used" in result.stderr
+
+
+def test_a_missing_argument_says_what_it_could_be(project):
+    assert "hint   one of: airflow, " in project.zen("compile", project.ref).stderr
+    assert "hint   one of: latest\n" in project.zen("logs").stderr
+
+
+def test_a_missing_pipeline_is_looked_for(project):
+    several = project.zen("run").stderr
+    assert f"hint   one of: {project.module}.py:churn, {project.module}.py:broken\n" in several
+    (project.root / f"{project.module}.py").unlink()
+    assert "hint   there is no pipeline in this folder; 'zen init FOLDER' writes" in project.zen("run").stderr
+    project.zen("init", "new")
+    assert "hint   zen -C new run new/pipeline.py:iris\n" in project.zen("run").stderr
+    assert "hint   zen run new/pipeline.py:iris\n" in project.zen("-C", "new", "run").stderr
 
 
 def test_usage_errors_are_json_with_json():
@@ -122,6 +141,7 @@ def test_an_error_says_what_where_why_and_what_to_do(failing):
         "  where  zen.toml",
         "  why    a typo",
         "  hint   write project",
+        "more: zen explain ZEN-U200",
     ]
 
 
