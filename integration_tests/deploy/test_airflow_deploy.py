@@ -19,7 +19,8 @@ from integration_tests.services.airflow import Airflow
 from integration_tests.services.postgres import PostgresServer
 from integration_tests.services.processes import wait_until
 
-DAG_ID = "deployed"
+# A DAG each: Airflow remembers for a while that a file is gone.
+BESIDE_OTHERS, REPLACED = "beside_others", "replaced"
 PIPELINE = """
 import os
 import time
@@ -44,7 +45,7 @@ def judge(size: int) -> str:
 
 
 @pipeline
-def deployed(folder: str = "", size: int = 5):
+def NAME(folder: str = "", size: int = 5):
     judge(hold(folder, size))
 """
 SCHEDULED = PIPELINE.replace("@pipeline", '@pipeline(schedule=Schedule(cron="0 6 1 1 *", timezone="Europe/Berlin"))')
@@ -80,15 +81,15 @@ def dags_folder(airflow: Airflow) -> Iterator[Path]:
     yield folder
     shutil.rmtree(folder / "team")
     (folder / "packaged.zip").unlink()
-    (folder / f"{DAG_ID}.py").unlink(missing_ok=True)
-    shutil.rmtree(folder / f"{DAG_ID}.zen", ignore_errors=True)
+    for name in (BESIDE_OTHERS, REPLACED):
+        (folder / f"{name}.py").unlink(missing_ok=True)
+        shutil.rmtree(folder / f"{name}.zen", ignore_errors=True)
 
 
 @pytest.fixture
 def project(airflow: Airflow, dags_folder: Path, tmp_path: Path) -> Project:
     made = Project(tmp_path / "project", airflow.variables)
     made.folder.mkdir()
-    (made.folder / "flows.py").write_text(PIPELINE)
     write_settings(made, dags_folder)
     (tmp_path / "markers").mkdir()
     return made
@@ -99,6 +100,7 @@ def test_beside_the_dags_of_others_with_credentials_that_airflow_keeps(
 ) -> None:
     """The lineage goes where the Connection says, not where the workers' environment does."""
     theirs = digests(dags_folder)
+    (project.folder / "flows.py").write_text(PIPELINE.replace("NAME", BESIDE_OTHERS))
     url = postgres.create_database(f"deployed_{airflow.port}", driver=None)
     airflow.add_connection("team_lineage", url)
     airflow.set_variable("team_password", SECRET)
@@ -108,31 +110,35 @@ def test_beside_the_dags_of_others_with_credentials_that_airflow_keeps(
         ZEN_LINEAGE_URL="connection:team_lineage",
         TEAM_PASSWORD="variable:team_password",
     )
-    document = deploy(project)
-    assert document["changed"] == [f"{DAG_ID}.py", *(f"{DAG_ID}.zen/{name}" for name in BESIDE)]
-    assert document["start"] == f"airflow dags trigger {DAG_ID}"
-    assert not deploy(project)["changed"]
+    document = deploy(project, BESIDE_OTHERS)
+    assert document["changed"] == [f"{BESIDE_OTHERS}.py", *(f"{BESIDE_OTHERS}.zen/{name}" for name in BESIDE)]
+    assert document["start"] == f"airflow dags trigger {BESIDE_OTHERS}"
+    assert not deploy(project, BESIDE_OTHERS)["changed"]
     assert digests(dags_folder).items() >= theirs.items()
 
-    run_id, state = airflow.run(DAG_ID, {"folder": str(tmp_path / "markers")})
-    assert state == "success", airflow.logs(DAG_ID, run_id, "hold")
+    run_id, state = airflow.run(BESIDE_OTHERS, {"folder": str(tmp_path / "markers")})
+    assert state == "success", airflow.logs(BESIDE_OTHERS, run_id, "hold")
     recorded = zen_run_of(project.with_variables(ZEN_LINEAGE_URL=url), run_id)
     assert statuses(recorded) == {"hold": "completed", "judge": "completed"}
     assert recorded["status"] == "completed"
-    log = airflow.logs(DAG_ID, run_id, "judge")
+    log = airflow.logs(BESIDE_OTHERS, run_id, "judge")
     assert "the password is ***" in log
     written = [path.read_bytes() for path in dags_folder.rglob("*") if path.is_file()]
     assert SECRET not in log
     assert not any(SECRET.encode() in content or url.encode() in content for content in written)
 
     write_settings(project, dags_folder, ZEN_LINEAGE_URL="connection:nobodys")
-    assert deploy(project)["changed"] == [f"{DAG_ID}.py", f"{DAG_ID}.zen/code.zip", f"{DAG_ID}.zen/manifest.json"]
-    run_id, state = airflow.run(DAG_ID, {"folder": str(tmp_path / "markers")})
+    assert deploy(project, BESIDE_OTHERS)["changed"] == [
+        f"{BESIDE_OTHERS}.py",
+        f"{BESIDE_OTHERS}.zen/code.zip",
+        f"{BESIDE_OTHERS}.zen/manifest.json",
+    ]
+    run_id, state = airflow.run(BESIDE_OTHERS, {"folder": str(tmp_path / "markers")})
     assert state == "failed"
-    log = airflow.logs(DAG_ID, run_id, "hold")
+    log = airflow.logs(BESIDE_OTHERS, run_id, "hold")
     assert "the value of ZEN_LINEAGE_URL is not there: Airflow has no Connection 'nobodys'" in log
 
-    (project.folder / "flows.py").write_text(PIPELINE.replace("def deployed(", "def theirs("))
+    (project.folder / "flows.py").write_text(PIPELINE.replace("NAME", "theirs"))
     refused = project.zen("deploy", "flows.py:theirs", "--for", "airflow", "--dry-run", expect=3)
     assert refused == ""
     assert digests(dags_folder).items() >= theirs.items()
@@ -143,35 +149,37 @@ def test_new_code_while_a_run_is_going_on_and_the_older_files_again(
 ) -> None:
     markers = tmp_path / "markers"
     conf = {"folder": str(markers)}
-    (project.folder / "flows.py").write_text(SCHEDULED)
-    deploy(project)
-    before_run, state = airflow.run(DAG_ID, conf)
+    (project.folder / "flows.py").write_text(SCHEDULED.replace("NAME", REPLACED))
+    deploy(project, REPLACED)
+    before_run, state = airflow.run(REPLACED, conf)
     assert state == "success"
-    schedule = airflow.dag(DAG_ID)["timetable_description"]
+    schedule = airflow.dag(REPLACED)["timetable_description"]
     older = tmp_path / "older"
-    copy_deployed(dags_folder, older)
+    copy_deployed(REPLACED, dags_folder, older)
 
     (markers / "begun").unlink()
     (markers / "hold").touch()
-    between_run = airflow.trigger(DAG_ID, conf)
+    between_run = airflow.trigger(REPLACED, conf)
     wait_until((markers / "begun").exists, 120, what="the step to begin")
-    upgraded = SCHEDULED.replace("by the first", "by the second").replace(
-        "    judge(hold(folder, size))", "    archive(judge(hold(folder, size)))"
+    upgraded = (
+        SCHEDULED.replace("NAME", REPLACED)
+        .replace("by the first", "by the second")
+        .replace("    judge(hold(folder, size))", "    archive(judge(hold(folder, size)))")
     )
     (project.folder / "flows.py").write_text(
         f"{upgraded}\n\n@step\ndef archive(text: str) -> int:\n    return len(text)\n"
     )
-    assert f"{DAG_ID}.zen/before/manifest.json" in deploy(project)["changed"]
-    wait_until(lambda: "archive" in airflow.task_ids(DAG_ID), 120, what="Airflow to read the new DAG")
+    assert f"{REPLACED}.zen/before/manifest.json" in deploy(project, REPLACED)["changed"]
+    wait_until(lambda: "archive" in airflow.task_ids(REPLACED), 120, what="Airflow to read the new DAG")
     (markers / "hold").unlink()
-    assert airflow.wait(DAG_ID, between_run) == "success"
-    after_run, state = airflow.run(DAG_ID, conf)
+    assert airflow.wait(REPLACED, between_run) == "success"
+    after_run, state = airflow.run(REPLACED, conf)
     assert state == "success"
-    assert airflow.dag(DAG_ID)["timetable_description"] == schedule
+    assert airflow.dag(REPLACED)["timetable_description"] == schedule
 
-    copy_deployed(older, dags_folder)
-    wait_until(lambda: "archive" not in airflow.task_ids(DAG_ID), 120, what="Airflow to read the older DAG")
-    back_run, state = airflow.run(DAG_ID, conf)
+    copy_deployed(REPLACED, older, dags_folder)
+    wait_until(lambda: "archive" not in airflow.task_ids(REPLACED), 120, what="Airflow to read the older DAG")
+    back_run, state = airflow.run(REPLACED, conf)
     assert state == "success"
 
     before, between, after, back = (
@@ -204,8 +212,8 @@ def write_settings(project: Project, dags_folder: Path, **credentials: str) -> N
     (project.folder / "zen.toml").write_text("\n".join([*settings, ""]))
 
 
-def deploy(project: Project) -> dict[str, Any]:
-    document: dict[str, Any] = project.json("deploy", f"flows.py:{DAG_ID}", "--for", "airflow")
+def deploy(project: Project, name: str) -> dict[str, Any]:
+    document: dict[str, Any] = project.json("deploy", f"flows.py:{name}", "--for", "airflow")
     return document
 
 
@@ -214,10 +222,10 @@ def digests(folder: Path) -> dict[Path, str]:
     return {path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def copy_deployed(source: Path, target: Path) -> None:
+def copy_deployed(name: str, source: Path, target: Path) -> None:
     """The files of the pipeline, as a person keeps them and puts them back."""
-    shutil.copytree(source / f"{DAG_ID}.zen", target / f"{DAG_ID}.zen", dirs_exist_ok=True)
-    shutil.copy(source / f"{DAG_ID}.py", target / f"{DAG_ID}.py")
+    shutil.copytree(source / f"{name}.zen", target / f"{name}.zen", dirs_exist_ok=True)
+    shutil.copy(source / f"{name}.py", target / f"{name}.py")
 
 
 def verdict(document: dict[str, Any]) -> Any:

@@ -164,9 +164,10 @@ class Airflow:
             "host": address.hostname,
             "port": address.port,
             "login": address.username,
-            "password": address.password,
             "schema": address.path.removeprefix("/"),
         }
+        if address.password:
+            body["password"] = address.password
         self._call("POST", "/connections", body)
 
     def set_variable(self, key: str, value: str) -> None:

@@ -46,7 +46,7 @@ def test_each_code_of_the_source_has_a_page_and_each_page_is_of_such_a_code() ->
 @each_page
 def test_a_page_says_what_it_means_and_what_to_do(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert re.match(rf"# {page.stem}: [^\n]+\.\n\n[A-Z`]", text)
+    assert re.match(rf"# {page.stem}: [^\n]+\.\n\n[\w`]", text)
     assert "\n\n**What to do.** " in text
     assert ("<!-- run: " in text or "<!-- raised:" in text) == (page.stem not in WITHOUT_EXAMPLE)
 

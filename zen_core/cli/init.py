@@ -23,6 +23,8 @@ _FILLED = ".txt"
 """The suffix of a template in which $name, $package, $version are filled in; it falls away. Others are copied."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _PIPELINE = "iris"
+# No template lies in a folder `tests`: what is in one of that name stays out of the wheel.
+_FOLDERS = {"package/": "{package}/", "test/": "tests/"}
 _OWN_FOLDERS = ("data", "tests", "build")
 
 
@@ -59,7 +61,10 @@ def _read_templates(name: str, package: str) -> Iterator[tuple[str, str]]:
     """Every file of the project: its place, and what is to stand in it."""
     release = ".".join(__version__.split(".")[:2])
     for path in sorted(item for item in _TEMPLATES.rglob("*") if item.is_file()):
-        place = path.relative_to(_TEMPLATES).as_posix().removesuffix(_FILLED).replace("package/", f"{package}/")
+        place = path.relative_to(_TEMPLATES).as_posix().removesuffix(_FILLED)
+        for folder, written in _FOLDERS.items():
+            if place.startswith(folder):
+                place = written.format(package=package) + place.removeprefix(folder)
         text = path.read_text(encoding="utf-8")
         if path.suffix == _FILLED:
             text = Template(text).substitute(name=name, package=package, version=release)

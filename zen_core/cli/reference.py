@@ -18,8 +18,8 @@ change none.
 PIPELINE is `path/to/file.py:name` or `package.module:name`. RUN is a run id, the beginning of one that is unique, or
 `latest`.
 
-Errors go to the standard error: a code, what is wrong, where, why, and what to do; `zen explain CODE` tells more. With
-`--json` they are `{code, message, where, why, hint, context}`, and several problems at once are under `problems`. Tables
+Errors go to the standard error: a code, what is wrong, where, why, and what to do; `zen explain CODE` tells more.
+With `--json` they are `{code, message, where, why, hint, context}`, several problems at once under `problems`. Tables
 have colours on a terminal only, and never with `NO_COLOR` set.
 
 | exit code | meaning |

@@ -13,6 +13,7 @@ from zen_core.adapter.protocol import DeployRequest, EmissionRequest, EmittedFil
 from zen_core.contract.code_bundle import code_digest
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings
+from zen_core.ir.specs import PipelineSpec
 from zen_core.testing.cases import find_case
 from zen_metadata.shim.sidecar import open_sidecar
 
@@ -37,7 +38,7 @@ def zipped(content):
 
 def request(tmp_path, version):
     """The deployment of a version of a pipeline, whose code says which version it is of."""
-    spec = find_case("diamond").spec.model_copy(update={"tags": (version,)})
+    spec = PipelineSpec.model_validate({**dict(find_case("diamond").spec), "tags": (version,)})
     content = {"which.py": f"VERSION = {version!r}\n".encode()}
     manifest = PipelineManifest(
         "shop", spec.name, "0.1.0", spec.digest, code_digest(content), "bundle", spec.to_json(), {}
@@ -56,6 +57,7 @@ def test_a_task_that_starts_while_a_deployment_goes_on_runs_one_version_whole(tm
     """Tasks read the DAG's file, then what belongs to it, while two versions are deployed in turn."""
     (tmp_path / "dags").mkdir()
     versions = [request(tmp_path, version) for version in ("first", "second")]
+    assert versions[0].pipeline.digest != versions[1].pipeline.digest
     code_by_ir = {item.pipeline.digest: item.pipeline.tags[0] for item in versions}
     ADAPTER.deploy(versions[0])
     file = tmp_path / "dags" / "diamond.py"
