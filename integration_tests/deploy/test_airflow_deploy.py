@@ -136,7 +136,8 @@ def test_beside_the_dags_of_others_with_credentials_that_airflow_keeps(
     run_id, state = airflow.run(BESIDE_OTHERS, {"folder": str(tmp_path / "markers")})
     assert state == "failed"
     log = airflow.logs(BESIDE_OTHERS, run_id, "hold")
-    assert "the value of ZEN_LINEAGE_URL is not there: Airflow has no Connection 'nobodys'" in log
+    assert "the value of ZEN_LINEAGE_URL is not there: Airflow has no Connection" in log
+    assert "nobodys" in log
 
     (project.folder / "flows.py").write_text(PIPELINE.replace("NAME", "theirs"))
     refused = project.zen("deploy", "flows.py:theirs", "--for", "airflow", "--dry-run", expect=3)

@@ -38,7 +38,7 @@ def zipped(content):
 
 def request(tmp_path, version):
     """The deployment of a version of a pipeline, whose code says which version it is of."""
-    spec = PipelineSpec.model_validate({**dict(find_case("diamond").spec), "tags": (version,)})
+    spec = PipelineSpec.from_json({**find_case("diamond").spec.to_json(), "tags": [version]})
     content = {"which.py": f"VERSION = {version!r}\n".encode()}
     manifest = PipelineManifest(
         "shop", spec.name, "0.1.0", spec.digest, code_digest(content), "bundle", spec.to_json(), {}
