@@ -46,7 +46,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     with PostgresServer(access=ACCESS) as server:
         server.execute("CREATE ROLE team LOGIN PASSWORD 'right'")
         for role in ("guest", "reader", "lonely"):
-            server.execute(f"CREATE ROLE {role} LOGIN")  # type: ignore[arg-type]
+            server.execute(f"CREATE ROLE {role} LOGIN")
         server.execute('CREATE ROLE "full" LOGIN CONNECTION LIMIT 0')
         server.execute("CREATE DATABASE secured OWNER team")
         server.execute("CREATE DATABASE encrypted OWNER team")
@@ -122,7 +122,7 @@ def test_the_rights_that_are_named_are_enough(server: PostgresServer) -> None:
             store.find_runs()
         hint = caught.value.diagnostics[0].hint
         assert hint.startswith("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO reader;")
-        server.execute(hint, "shared")  # type: ignore[arg-type]
+        server.execute(hint, "shared")
         step = Step(0)
         step.start(store)
         step.complete(store)
