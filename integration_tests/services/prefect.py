@@ -153,7 +153,12 @@ class Prefect:
     def wait(self, flow_run_id: str, timeout: float = 120) -> str:
         """Wait for the end of a flow run; its state: COMPLETED, FAILED, CRASHED or CANCELLED."""
         self.wait_until(lambda: self.flow_run(flow_run_id)["state_type"] in FINISHED, timeout, f"{flow_run_id} to end")
+        # The states of its tasks, and its artifacts, arrive a while after its own.
+        self.wait_until(lambda: "Pending" not in self._task_states(flow_run_id), 60, "the tasks' states")
         return str(self.flow_run(flow_run_id)["state_type"])
+
+    def _task_states(self, flow_run_id: str) -> set[str]:
+        return {state for state, _ in self.task_runs(flow_run_id).values()}
 
     def flow_runs(self, name: str) -> list[Json]:
         """The runs of a deployment, the oldest first."""
@@ -179,6 +184,8 @@ class Prefect:
 
     def artifacts(self, flow_run_id: str) -> list[Json]:
         """The artifacts that a flow run made."""
+        body = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
+        self.wait_until(lambda: bool(self.call("POST", "/artifacts/filter", body)), 60, "the artifacts")
         return list(self.call("POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}))
 
     def save_secret(self, name: str, value: str) -> None:
