@@ -24,6 +24,8 @@ ENVIRONMENTS = {
     "airflow3": ("airflow", "data", "mlflow", "postgresql"),
     "airflow211": ("airflow", "data", "mlflow", "postgresql"),
     "prefect": ("data", "mlflow", "postgresql", "prefect"),
+    "kfp": ("data", "kfp", "mlflow", "postgresql"),
+    "dagster": ("dagster", "data", "mlflow", "postgresql"),
     "sqlalchemy14": ("data", "dev", "mlflow", "postgresql"),
 }
 # A cache key holds the versions of the packages that a step imports: where these differ between two

@@ -185,6 +185,37 @@ class StepTimeoutError(ShimError, TimeoutError):
     code = "ZEN-S106"
 
 
+class SecretError(ShimError):
+    """A secret that a step reads is not set in the task's environment."""
+
+    code = "ZEN-S114"
+
+
+class MapError(ShimError):
+    """A map cannot begin: what is mapped is no list, the lists differ in length, or there are too many elements."""
+
+    code = "ZEN-S115"
+
+
+class GateError(ShimError):
+    """A condition cannot be told: an operand is missing, no scalar, or of a type that cannot be compared."""
+
+    code = "ZEN-S116"
+
+
+class StepEnvironmentError(ShimError):
+    """A task's environment is not the one that its step asks for."""
+
+    code = "ZEN-S117"
+
+
+class StepSkipped(Exception):
+    """By the pipeline's own rules a step that was started does not run: its branch, or what it needs, was skipped.
+
+    Raised by the shim where an engine starts such a step; the adapter turns it into the engine's own way of skipping.
+    """
+
+
 class StoreError(ZenError):
     """The lineage store or the artifact store refuses."""
 

@@ -84,10 +84,10 @@ def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None
     from zen_metadata.shim.closing import close_run
 
     context = _current_context()
-    manifest, settings, _ = _prepare(dag_file, ir_digest, credentials)
+    manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
-        close_run(workspace, _run_record(manifest, settings, context), manifest.ir)
+        close_run(workspace, _run_record(manifest, settings, context), manifest, code_root=code_root)
     finally:
         workspace.close()
 

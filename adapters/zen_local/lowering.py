@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zen_core.contract.bindings import upstream_steps
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
+from zen_metadata.query.rules import PipelineRules, rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class LocalStep:
     """One step, as the engine schedules it."""
 
     name: str
-    upstream: frozenset[str]
-    """All steps that must be done before: those whose outputs are read, and those of `.after`."""
     further_attempts: int
     delay_seconds: float
     backoff: float
     cpu: float
     memory_bytes: int
     gpu: int
+    chunk: int = 1
+    max_parallel: int | None = None
 
     def delay_before(self, attempt: int) -> float:
         """How long to wait before attempt 2, 3, …"""
@@ -43,32 +43,24 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """The steps in topological order, with the way back."""
+    """The steps in topological order, what decides whether each runs, and what limits how many run at once."""
 
     steps: Mapping[str, LocalStep]
-    downstream: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: PipelineRules
+    max_parallel: int | None = None
 
-    def ancestors(self, name: str) -> set[str]:
-        """All steps before this one."""
-        found: set[str] = set()
-        waiting = list(self.steps[name].upstream)
-        while waiting:
-            step = waiting.pop()
-            if step not in found:
-                found.add(step)
-                waiting.extend(self.steps[step].upstream)
-        return found
+    def before(self, name: str) -> frozenset[str]:
+        """The steps that one waits for, whole or element by element."""
+        rule = self.rules.steps[name]
+        return frozenset((*rule.needs, *rule.elements, *(option for group in rule.options for option in group)))
 
     def descendants(self, name: str) -> set[str]:
         """All steps after this one."""
-        found: set[str] = set()
-        waiting = list(self.downstream[name])
-        while waiting:
-            step = waiting.pop()
-            if step not in found:
+        found = {name}
+        for step in self.steps:  # each comes after all that it waits for
+            if not found.isdisjoint(self.before(step)):
                 found.add(step)
-                waiting.extend(self.downstream[step])
-        return found
+        return found - {name}
 
 
 def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
@@ -78,10 +70,6 @@ def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
         UnsupportedFeatureError: steps that ask for more than the machine has, all of them.
     """
     steps = {document["name"]: _lower_step(document) for document in ir["steps"]}
-    downstream: dict[str, list[str]] = {name: [] for name in steps}
-    for step in steps.values():
-        for name in sorted(step.upstream):
-            downstream[name].append(step.name)
     sources = {document["name"]: document.get("source", "") for document in ir["steps"]}
     problems = [
         Diagnostic(
@@ -104,21 +92,23 @@ def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
     ]
     if problems:
         raise UnsupportedFeatureError(diagnostics=problems)
-    return LocalPlan(steps, {name: tuple(names) for name, names in downstream.items()})
+    return LocalPlan(steps, rules_of(ir), ir.get("max_parallel"))
 
 
 def _lower_step(document: Mapping[str, Any]) -> LocalStep:
     retry = document.get("retry") or {}
     resources = document.get("resources") or {}
+    fan_out = document.get("map") or {}
     return LocalStep(
         name=document["name"],
-        upstream=upstream_steps(document),
         further_attempts=retry.get("times", 0),
         delay_seconds=retry.get("delay_seconds", 0.0),
         backoff=retry.get("backoff", 1.0),
         cpu=resources.get("cpu", 0.0),
         memory_bytes=resources.get("memory_bytes", 0),
         gpu=resources.get("gpu", 0),
+        chunk=fan_out.get("chunk", 1),
+        max_parallel=fan_out.get("max_parallel"),
     )
 
 

@@ -22,15 +22,16 @@ from zen_core.adapter.protocol import RunObserver, RunOutcome, RunRequest
 from zen_core.errors import NotFoundError, StoreError, UsageError
 from zen_local.lowering import LocalPlan, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
+from zen_local.scheduling import ReadyTasks, Schedule, Settled, Task
 from zen_local.workers import Capacity, Finished, Workers
-from zen_metadata.lineage.records import RunRecord, StepRunState
+from zen_metadata.lineage.records import RunRecord, RunStatus, StepRunState
+from zen_metadata.query.rules import Outcome, derive_statuses, facts_of, outcome_of
 from zen_metadata.shim.capture import release_streams
+from zen_metadata.shim.hooks import run_hooks
 from zen_metadata.shim.run_step import RunningStep, StepCall, reuse_step, run_step
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.spool import replay
 from zen_metadata.shim.workspace import Workspace, open_workspace
-
-_DONE = ("completed", "cached")
 
 
 def run_pipeline(request: RunRequest) -> RunOutcome:
@@ -66,184 +67,201 @@ class _Engine:
     plan: LocalPlan
     workspace: Workspace
     run_record: RunRecord
-    statuses: dict[str, str] = field(default_factory=dict)
     refs: dict[str, dict[str, Any]] = field(default_factory=dict)
     running: dict[str, RunningStep] = field(default_factory=dict)
+    maps_told: set[str] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+    schedule: Schedule = field(init=False)
 
     def run(self) -> RunOutcome:
         started = time.monotonic()
         observer = _Told(self.request.observer)
         stored = self.workspace.open_run(self.run_record, self.request.manifest.ir)
         observer.run_started(stored.run_id, tuple(self.plan.steps))
-        error: BaseException | None = None
         try:
             with _terminate_as_interrupt():
-                waiting = self._reuse_earlier(observer)
-                error = self._run_serially(waiting, observer) if self.request.debug else self._run(waiting, observer)
+                first = self._begin(observer)
+                if self.request.debug:
+                    self._run_serially(first, observer)
+                else:
+                    self._run(first, observer)
         except KeyboardInterrupt as interrupt:
-            error = interrupt
+            self.error = interrupt
             self._cancel(observer)
-        status = self._close(error)
+        status = self._close(observer)
         observer.run_finished(status, time.monotonic() - started)
-        return RunOutcome(stored.run_id, status, error)
+        return RunOutcome(stored.run_id, status, self.error)
 
     # -- scheduling --------------------------------------------------------------------------------------------------
 
-    def _run(self, waiting: dict[str, int], observer: _Told) -> BaseException | None:
-        """Start what is ready and fits, until nothing is left. Answers with the first failure."""
+    def _run(self, first: list[Task], observer: _Told) -> None:
+        """Start what is ready and fits, until nothing is left."""
         capacity = self._whole_capacity()
-        ready = [name for name, missing in waiting.items() if missing == 0]
-        errors: list[BaseException] = []
+        limits = {step.name: step.max_parallel for step in self.plan.steps.values() if step.max_parallel}
+        waiting = ReadyTasks(limits)
+        waiting.add(first)
 
-        def settle(done: Finished) -> list[str]:
-            capacity.give_back(self.plan.steps[done.step])
-            if done.error is not None:
-                errors.append(done.error)
-            ready.extend(self._settle(done, waiting, observer))
-            return [] if self.stopping.is_set() else self._take_ready(ready, capacity)
+        def take() -> list[Task]:
+            taken = []
+            for task in waiting.take(lambda step: capacity.places > 0 and capacity.takes(self.plan.steps[step])):
+                capacity.take(self.plan.steps[task.step])
+                taken.append(task)
+            return taken
 
-        workers = Workers(lambda name: self._attempt_all(name, observer), settle)
-        workers.run(self._take_ready(ready, capacity))
-        return errors[0] if errors else None
+        def settle(done: Finished) -> list[Task]:
+            capacity.give_back(self.plan.steps[done.task.step])
+            waiting.end(done.task)
+            waiting.add(self._settle(done, observer))
+            return [] if self.stopping.is_set() else take()
 
-    def _take_ready(self, ready: list[str], capacity: Capacity) -> list[str]:
-        """Take the steps that fit out of `ready`, the longest waiting first; a large one does not hold up others."""
-        taken: list[str] = []
-        for name in ready:
-            if capacity.places == 0:
-                break
-            if capacity.takes(self.plan.steps[name]):
-                capacity.take(self.plan.steps[name])
-                taken.append(name)
-        for name in taken:
-            ready.remove(name)
-        return taken
+        Workers(lambda task: self._attempt_all(task, observer), settle).run(take())
 
-    def _run_serially(self, waiting: dict[str, int], observer: _Told) -> BaseException | None:
-        """One step after another in this thread, so that a debugger works."""
-        first_error: BaseException | None = None
-        ready = [name for name, missing in waiting.items() if missing == 0]
-        while ready:
-            done = self._attempt_all(ready.pop(0), observer)
-            first_error = first_error or done.error
-            ready.extend(self._settle(done, waiting, observer))
-        return first_error
+    def _run_serially(self, first: list[Task], observer: _Told) -> None:
+        """One task after another in this thread, so that a debugger works."""
+        waiting = ReadyTasks({})
+        waiting.add(first)
+        while task := waiting.pop():
+            waiting.add(self._settle(self._attempt_all(task, observer), observer))
 
-    def _settle(self, done: Finished, waiting: dict[str, int], observer: _Told) -> list[str]:
-        """Take a report in; answer with the steps that are ready now."""
-        status = done.result.status if done.result is not None else "failed"
-        self.statuses[done.step] = status
-        observer.step_finished(done.step, status, done.seconds, done.error)
-        if done.result is not None:
-            self.refs[done.step] = dict(done.result.refs)
-            ready = []
-            for name in self.plan.downstream[done.step]:
-                if name in waiting and name not in self.statuses:
-                    waiting[name] -= 1
-                    if waiting[name] == 0:
-                        ready.append(name)
-            return ready
-        blocked = list(self.plan.downstream[done.step])
-        for name in blocked:
-            if name in waiting and name not in self.statuses:
-                self.statuses[name] = "upstream_failed"
-                observer.step_finished(name, "upstream_failed", 0.0, None)
-                blocked.extend(self.plan.downstream[name])
-        return []
+    def _settle(self, done: Finished, observer: _Told) -> list[Task]:
+        """Take a report in; answer with the tasks that are ready now."""
+        self.error = self.error or done.error
+        task = done.task
+        refs = dict(done.result.refs) if done.result is not None else {}
+        if task.part is None:
+            self.refs[task.step] = refs
+            status = done.result.status if done.result is not None else "failed"
+            observer.step_finished(task.step, status, done.seconds, done.error)
+        return self._tell(self.schedule.settle(task, completed=done.error is None, refs=refs), observer)
+
+    def _tell(self, settled: Settled, observer: _Told) -> list[Task]:
+        """Tell of what will never start; answer with what is ready."""
+        for step, index, why in settled.never:
+            observer.step_finished(label(step, index), why, 0.0, None)
+        for step in settled.empty:
+            observer.map_started(step, 0)
+            observer.step_finished(step, "completed", 0.0, None)
+        for task in settled.ready:
+            if task.part is not None and task.step not in self.maps_told:
+                self.maps_told.add(task.step)
+                observer.map_started(task.step, self.schedule.count(task.step))
+        return settled.ready
 
     def _whole_capacity(self) -> Capacity:
         machine = this_machine()
         options = self.request.options
-        places = options.max_workers if isinstance(options, LocalOptions) else None
-        return Capacity(machine.cpu, machine.memory_bytes, machine.gpu, places or max(2, int(machine.cpu)))
+        chosen = options.max_workers if isinstance(options, LocalOptions) else None
+        places = chosen or max(2, int(machine.cpu))
+        return Capacity(machine.cpu, machine.memory_bytes, machine.gpu, min(places, self.plan.max_parallel or places))
 
-    # -- one step ----------------------------------------------------------------------------------------------------
+    # -- one task ----------------------------------------------------------------------------------------------------
 
-    def _attempt_all(self, name: str, observer: _Told) -> Finished:
-        """All attempts at one step."""
-        step = self.plan.steps[name]
+    def _attempt_all(self, task: Task, observer: _Told) -> Finished:
+        """All attempts at one step; for a part of a map, at each of its elements: one that fails stops no other."""
+        if task.part is None:
+            return self._attempt_one(task, None, observer)
+        started = time.monotonic()
+        first_error: BaseException | None = None
+        for index in self.schedule.elements(task):
+            done = self._attempt_one(task, index, observer)
+            status = done.result.status if done.result is not None else "failed"
+            observer.step_finished(label(task.step, index), status, done.seconds, done.error)
+            first_error = first_error or done.error
+            if self.stopping.is_set():
+                break
+        return Finished(task, None, first_error, time.monotonic() - started)
+
+    def _attempt_one(self, task: Task, index: int | None, observer: _Told) -> Finished:
+        step = self.plan.steps[task.step]
+        name = label(task.step, index)
         started = time.monotonic()
         attempt = 1
         while True:
             try:
-                result = run_step(self._call(name, attempt, observer), self.workspace)
-                return Finished(name, result, None, time.monotonic() - started)
+                result = run_step(self._call(task.step, index, attempt, observer), self.workspace)
+                return Finished(task, result, None, time.monotonic() - started)
             except KeyboardInterrupt:
                 if self.request.debug:
                     raise
-                return Finished(name, None, KeyboardInterrupt(), time.monotonic() - started)
+                return Finished(task, None, KeyboardInterrupt(), time.monotonic() - started)
             except BaseException as error:
                 if attempt > step.further_attempts or self.stopping.is_set():
-                    return Finished(name, None, error, time.monotonic() - started)
+                    return Finished(task, None, error, time.monotonic() - started)
                 attempt += 1
                 delay = step.delay_before(attempt)
                 observer.step_retrying(name, attempt, delay, error)
                 if self.stopping.wait(delay):
-                    return Finished(name, None, error, time.monotonic() - started)
+                    return Finished(task, None, error, time.monotonic() - started)
             finally:
                 self.running.pop(name, None)
 
-    def _call(self, name: str, attempt: int, observer: _Told) -> StepCall:
+    def _call(self, name: str, index: int | None, attempt: int, observer: _Told) -> StepCall:
         request = self.request
         step = request.manifest.steps[name]
-        function = request.functions[step.entry_point]
+        told = label(name, index)
 
         def started(running: RunningStep) -> None:
-            self.running[name] = running
-            observer.step_started(name, running.number)
+            self.running[told] = running
+            observer.step_started(told, running.number)
 
         return StepCall(
             manifest=request.manifest,
             step=name,
             run=self.run_record,
             upstream=self.refs,
+            map_index=index,
             look_up=not request.no_cache and name not in request.refresh,
             own_process=request.debug,
             debug=request.debug,
             number=attempt,
-            function=function,
+            function=request.functions.get(step.entry_point),
             importable=not step.entry_point.startswith("__main__:"),
-            on_output=None if request.observer is None else lambda text: observer.step_output(name, text),
+            on_output=None if request.observer is None else lambda text: observer.step_output(told, text),
             pass_output=request.observer is None or request.debug,
             on_start=started,
         )
 
     # -- what an earlier run did -------------------------------------------------------------------------------------
 
-    def _reuse_earlier(self, observer: _Told) -> dict[str, int]:
-        """The steps to run, each with the number of steps it waits for; others are taken from the latest run."""
+    def _begin(self, observer: _Told) -> list[Task]:
+        """The tasks that can start at once; what is not to run is taken from the latest run."""
         chosen, needed = self._choose()
-        if needed:
-            states = self._latest_states(needed)
-            for name in (name for name in self.plan.steps if name in needed):
-                result = reuse_step(self._call(name, 1, observer), self.workspace, states[name])
-                self.statuses[name] = result.status
-                self.refs[name] = dict(result.refs)
-                observer.step_finished(name, result.status, 0.0, None)
-        return {
-            name: len([other for other in step.upstream if other in chosen])
-            for name, step in self.plan.steps.items()
-            if name in chosen
-        }
+        given = self._reuse_earlier(needed, observer) if needed else {}
+        chunks = {step.name: step.chunk for step in self.plan.steps.values()}
+        self.schedule = Schedule(self.plan.rules, chunks, chosen)
+        return self._tell(self.schedule.begin(given, self.refs), observer)
 
-    def _choose(self) -> tuple[set[str], set[str]]:
+    def _choose(self) -> tuple[frozenset[str], frozenset[str]]:
         """The steps to run, and those whose earlier results are needed."""
         if self.request.only is not None:
-            return {self.request.only}, set(self.plan.steps[self.request.only].upstream)
+            return frozenset({self.request.only}), self.plan.before(self.request.only)
         if self.request.from_step is not None:
             chosen = {self.request.from_step, *self.plan.descendants(self.request.from_step)}
-            return chosen, set(self.plan.steps) - chosen
-        return set(self.plan.steps), set()
+            return frozenset(chosen), frozenset(self.plan.steps) - chosen
+        return frozenset(self.plan.steps), frozenset()
 
-    def _latest_states(self, needed: set[str]) -> dict[str, StepRunState]:
+    def _reuse_earlier(self, needed: frozenset[str], observer: _Told) -> dict[str, Outcome]:
+        """Take over the step runs of the latest run that has them all; answer with what became of each step."""
+        states, outcomes = self._latest_states(needed)
+        for state in states:
+            step, index = state.step_run.step, state.step_run.map_index
+            result = reuse_step(self._call(step, index, 1, observer), self.workspace, state)
+            if index is None:
+                self.refs[step] = dict(result.refs)
+            observer.step_finished(label(step, index), result.status, 0.0, None)
+        return outcomes
+
+    def _latest_states(self, needed: frozenset[str]) -> tuple[list[StepRunState], dict[str, Outcome]]:
         lineage = self.workspace.lineage
+        order = {name: number for number, name in enumerate(self.plan.steps)}
         for run in lineage.find_runs(self.run_record.project, pipeline=self.run_record.pipeline, limit=50):
-            states = {
-                state.step_run.step: state for state in lineage.get_step_runs(run.run_id) if state.status in _DONE
-            }
-            if needed <= states.keys():
-                return {name: states[name] for name in needed}
+            states = lineage.get_step_runs(run.run_id)
+            derived = derive_statuses(self.plan.rules, facts_of(states))
+            outcomes = {name: outcome_of(derived[name].values()) for name in needed}
+            if set(outcomes.values()) <= {"done", "skipped"}:
+                found = [state for state in states if state.step_run.step in needed]
+                return sorted(found, key=lambda state: order[state.step_run.step]), outcomes
         raise NotFoundError(
             f"no earlier run of {self.run_record.pipeline!r} has results of {', '.join(sorted(needed))}",
             hint="run the whole pipeline once",
@@ -255,20 +273,35 @@ class _Engine:
         self.stopping.set()
         for name, running in list(self.running.items()):
             running.cancel()
-            self.statuses[name] = "cancelled"
             observer.step_finished(name, "cancelled", 0.0, None)
 
-    def _close(self, error: BaseException | None) -> str:
-        status = "completed"
-        if error is not None:
-            status = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
+    def _close(self, observer: _Told) -> str:
+        status: RunStatus = "completed"
+        if self.error is not None:
+            status = "cancelled" if isinstance(self.error, KeyboardInterrupt) else "failed"
         release_streams()
         try:
-            self.workspace.lineage.end_run(self.run_record.run_id, status)  # type: ignore[arg-type]
+            self.workspace.lineage.end_run(self.run_record.run_id, status)
         except StoreError:
             if self.workspace.settings.on_store_error == "fail":
                 raise
+        if status != "cancelled":
+            run_hooks(
+                self.workspace,
+                self.run_record,
+                self.request.manifest,
+                status,
+                functions=self.request.functions,
+                on_output=None if self.request.observer is None else observer.step_output,
+                pass_output=self.request.observer is None or self.request.debug,
+                debug=self.request.debug,
+            )
         return status
+
+
+def label(step: str, index: int | None) -> str:
+    """`fit`, or `fit[3]` for an element of a map."""
+    return step if index is None else f"{step}[{index}]"
 
 
 class _Told:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zen_local.lowering import LocalStep
+from zen_local.scheduling import Task
 from zen_metadata.shim.run_step import StepResult
 
 
@@ -41,9 +42,9 @@ class Capacity:
 
 @dataclass
 class Finished:
-    """What a worker reports."""
+    """What a worker reports; without an error the task is done. `result` is that of a step without elements."""
 
-    step: str
+    task: Task
     result: StepResult | None
     error: BaseException | None
     seconds: float
@@ -56,26 +57,26 @@ class Workers:
     thread would cost as much as looking it up in the cache.
 
     Args:
-        work: runs a step.
-        settle: takes a report in and answers with the steps to start now; called by one thread at a time.
+        work: runs a task.
+        settle: takes a report in and answers with the tasks to start now; called by one thread at a time.
     """
 
-    def __init__(self, work: Callable[[str], Finished], settle: Callable[[Finished], list[str]]) -> None:
+    def __init__(self, work: Callable[[Task], Finished], settle: Callable[[Finished], list[Task]]) -> None:
         self._work = work
         self._settle = settle
-        self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._size = 0
         self._going = 0
         self._failure: BaseException | None = None
 
-    def run(self, names: list[str]) -> None:
-        """Run these steps and all that `settle` adds, to the end."""
+    def run(self, tasks: list[Task]) -> None:
+        """Run these tasks and all that `settle` adds, to the end."""
         try:
             with self._lock:
-                self._start(names)
-            if names:
+                self._start(tasks)
+            if tasks:
                 self._over.wait()
         finally:
             for _ in range(self._size):
@@ -83,29 +84,29 @@ class Workers:
         if self._failure is not None:
             raise self._failure
 
-    def _start(self, names: list[str]) -> None:
-        for name in names:
+    def _start(self, tasks: list[Task]) -> None:
+        for task in tasks:
             self._going += 1
-            self._tasks.put(name)
+            self._tasks.put(task)
             if self._size < self._going:
                 self._size += 1
                 threading.Thread(target=self._serve, name=f"zen-worker-{self._size}", daemon=True).start()
 
     def _serve(self) -> None:
-        name = self._tasks.get()
-        while name is not None:
-            done = self._work(name)
+        task = self._tasks.get()
+        while task is not None:
+            done = self._work(task)
             try:
-                name = self._follow(done)
+                task = self._follow(done)
             except BaseException as failure:  # an observer's, say: nobody may wait for this thread for ever
                 self._failure = failure
                 self._over.set()
                 return
-            if name is None:
-                name = self._tasks.get()
+            if task is None:
+                task = self._tasks.get()
 
-    def _follow(self, done: Finished) -> str | None:
-        """Take a report in, and answer with the step that this thread goes on with."""
+    def _follow(self, done: Finished) -> Task | None:
+        """Take a report in, and answer with the task that this thread goes on with."""
         with self._lock:
             following = self._settle(done)
             self._going -= 1

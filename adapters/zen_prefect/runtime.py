@@ -155,7 +155,8 @@ def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str,
     session = _session(flow_file, flow_run, flow_run.parameters, credentials or {})
     try:
         cancelled = state.is_cancelling() or state.is_cancelled()
-        close_run(session.workspace, session.run, session.manifest.ir, cancelled=cancelled)
+        code_root = session.code_root
+        close_run(session.workspace, session.run, session.manifest, code_root=code_root, cancelled=cancelled)
         report_outputs(session.workspace, session.run, flow_run.id)
     except StoreError as error:
         _log.warning("the run is not closed: %s; `zen sync` does it later", error.message)

@@ -7,13 +7,27 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ZEN = Path(sys.executable).with_name("zen")
+
+_EACH = """
+import contextlib, io, json, sys
+from zen_core.cli.main import main
+
+printed = []
+for command in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(SystemExit):
+        sys.argv = ["zen", *command]
+        main()
+    printed.append(output.getvalue())
+print(json.dumps(printed))
+"""
+"""Runs commands of `zen` in one process: most of what one takes is its start."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +39,7 @@ class Project:
 
     def zen(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> str:
         """Run a command; answer with what it printed. Fails unless it ends with `expect`, or one of these."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ZEN_", "MLFLOW_"))}
-        done = subprocess.run(
-            [str(ZEN), *arguments],
-            cwd=self.folder,
-            env={**inherited, "ZEN_MLFLOW_SYNC": "off", **self.variables},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = self._run([str(ZEN), *arguments])
         assert done.returncode in (expect if isinstance(expect, tuple) else (expect,)), (
             f"zen {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
@@ -43,6 +48,25 @@ class Project:
     def json(self, *arguments: str, expect: int | tuple[int, ...] = 0) -> Any:
         """Run a command with --json."""
         return json.loads(self.zen(*arguments, "--json", expect=expect) or "null")
+
+    def zen_each(self, commands: Sequence[Sequence[str]]) -> list[str]:
+        """Run commands one after another in one process, whatever each ends with; answer with what each printed."""
+        done = self._run([sys.executable, "-c", _EACH, json.dumps([list(command) for command in commands])])
+        assert done.returncode == 0, done.stdout + done.stderr
+        printed: list[str] = json.loads(done.stdout.splitlines()[-1])
+        return printed
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ZEN_", "MLFLOW_"))}
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**inherited, "ZEN_MLFLOW_SYNC": "off", **self.variables},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
 
     def with_variables(self, **variables: str) -> Project:
         """The same project with other settings."""

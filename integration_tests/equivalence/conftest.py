@@ -37,13 +37,42 @@ class Comparison:
         return [*lines, "", *self.notes]
 
 
+@dataclass
+class MeaningTable:
+    """Case by engine: whether what came of it is what the case says, and what the embedded engine made of it."""
+
+    cells: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, case: str, engine: str, outcome: str) -> None:
+        """Note one case on one engine."""
+        self.cells.setdefault(case, {})[engine] = outcome
+
+    def lines(self) -> list[str]:
+        """The table."""
+        engines = list(dict.fromkeys(engine for row in self.cells.values() for engine in row))
+        width = max(map(len, self.cells))
+        head = "  ".join(["case".ljust(width), *engines])
+        rows = (
+            "  ".join([case.ljust(width), *(row.get(engine, "").ljust(len(engine)) for engine in engines)]).rstrip()
+            for case, row in self.cells.items()
+        )
+        return [head, *rows]
+
+
 _COMPARISON = pytest.StashKey[Comparison]()
+_MEANING = pytest.StashKey[MeaningTable]()
 
 
 @pytest.fixture(scope="session")
 def comparison(request: pytest.FixtureRequest) -> Comparison:
     """The table that is printed at the end."""
     return request.config.stash.setdefault(_COMPARISON, Comparison())
+
+
+@pytest.fixture(scope="session")
+def meaning_table(request: pytest.FixtureRequest) -> MeaningTable:
+    """The table of cases that is printed at the end."""
+    return request.config.stash.setdefault(_MEANING, MeaningTable())
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +86,10 @@ def engines(request: pytest.FixtureRequest) -> dict[str, Engine]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
+    if table := config.stash.get(_MEANING, None):
+        terminalreporter.section("what each pipeline means, on every engine")
+        for line in table.lines():
+            terminalreporter.write_line(line)
     if comparison := config.stash.get(_COMPARISON, None):
         terminalreporter.section("one pipeline on every engine")
         for line in comparison.lines():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,16 +18,34 @@ from integration_tests.services.airflow_offline import AirflowOffline
 from integration_tests.services.prefect import Prefect
 
 
+@dataclass(frozen=True)
+class PipelineRun:
+    """A run that is asked for."""
+
+    reference: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return self.reference.rpartition(":")[2]
+
+
 class Engine(Protocol):
-    """What runs a pipeline of a project to its end, on the stores that the project's variables name."""
+    """What runs pipelines of a project to their end, on the stores that the project's variables name."""
 
     @property
     def orchestrator(self) -> str:
         """What the lineage store calls it."""
         ...
 
-    def run(self, project: Project, reference: str, parameters: Mapping[str, Any]) -> None:
-        """Run the pipeline, whether it completes or fails."""
+    @property
+    def target(self) -> str:
+        """The name of its adapter."""
+        ...
+
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """Run them one after another in this order, whether they complete or fail."""
         ...
 
 
@@ -34,53 +54,67 @@ class LocalEngine:
     """`zen run`."""
 
     orchestrator: str = "local"
+    target: str = "local"
 
-    def run(self, project: Project, reference: str, parameters: Mapping[str, Any]) -> None:
-        """In a process of its own; exit code 1 is a run that failed."""
-        arguments = [part for name, value in parameters.items() for part in ("--param", f"{name}={value}")]
-        project.zen("run", reference, *arguments, expect=(0, 1))
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """As a person types it."""
+        commands = []
+        for run in runs:
+            parameters = [part for name, value in run.parameters.items() for part in ("--param", f"{name}={value}")]
+            commands.append(["run", run.reference, *parameters])
+        project.zen_each(commands)
 
 
 @dataclass(frozen=True)
 class AirflowEngine:
-    """The emitted DAG by `dag.test()`: Airflow's own task runner, retries and XCom, without servers."""
+    """The emitted DAGs by `dag.test()`: Airflow's own task runner, retries and XCom, without servers."""
 
     airflow: AirflowOffline
     orchestrator: str = "airflow"
+    target: str = "airflow"
 
-    def run(self, project: Project, reference: str, parameters: Mapping[str, Any]) -> None:
-        """Compile, and run in Airflow's environment."""
-        dag_id = reference.rpartition(":")[2]
-        with tempfile.TemporaryDirectory(prefix="zen-dags-") as folder:
-            project.zen("compile", reference, "--for", "airflow", "--out", folder)
-            self.airflow.dag_test(Path(folder, f"{dag_id}.py"), dag_id, parameters, variables=project.variables)
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """In one process of Airflow's environment."""
+        with compiled(project, runs, self.target) as folder:
+            wanted = [(run.pipeline, run.parameters) for run in runs]
+            self.airflow.dag_tests(folder, wanted, variables=project.variables)
 
 
 @dataclass(frozen=True)
 class PrefectEngine:
-    """The emitted flow, called in a process of Prefect's environment, with its runs on Prefect's server."""
+    """The emitted flows, called in a process of Prefect's environment, with their runs on Prefect's server."""
 
     prefect: Prefect
     orchestrator: str = "prefect"
+    target: str = "prefect"
 
-    def run(self, project: Project, reference: str, parameters: Mapping[str, Any]) -> None:
-        """Compile, and call the flow; it hands back its state, failed or not."""
-        name = reference.rpartition(":")[2]
-        with tempfile.TemporaryDirectory(prefix="zen-flows-") as folder:
-            project.zen("compile", reference, "--for", "prefect", "--out", folder)
-            call = ("python", "-P", "-c", CALL_FLOW, f"{folder}/{name}.py", name, json.dumps(parameters))
-            self.prefect.run(*call, variables=project.variables)
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """Each hands back its state, failed or not."""
+        with compiled(project, runs, self.target) as folder:
+            wanted = [(f"{folder}/{run.pipeline}.py", run.pipeline, run.parameters) for run in runs]
+            self.prefect.run("python", "-P", "-c", CALL_FLOWS, json.dumps(wanted), variables=project.variables)
 
 
-CALL_FLOW = """
+CALL_FLOWS = """
 import importlib.util, json, sys
 
-file, name, parameters = sys.argv[1:]
-spec = importlib.util.spec_from_file_location(name, file)
-module = sys.modules[name] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-getattr(module, name)(**json.loads(parameters), return_state=True)
+for file, name, parameters in json.loads(sys.argv[1]):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    getattr(module, name)(**parameters, return_state=True)
 """
+
+
+@contextmanager
+def compiled(project: Project, runs: Sequence[PipelineRun], target: str) -> Iterator[Path]:
+    """A folder with what `zen compile` makes of the pipelines, until the end of the block."""
+    with tempfile.TemporaryDirectory(prefix=f"zen-{target}-") as folder:
+        references = dict.fromkeys(run.reference for run in runs)
+        project.zen_each([["compile", reference, "--for", target, "--out", folder] for reference in references])
+        yield Path(folder)
+
+
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "local": lambda request: LocalEngine(),
     "airflow 3.3": lambda request: AirflowEngine(request.getfixturevalue("airflow3_offline")),
@@ -100,16 +134,25 @@ def engines_here(request: pytest.FixtureRequest) -> dict[str, Engine]:
     return found
 
 
-def run_on(engine: Engine, project: Project, reference: str, parameters: Mapping[str, Any]) -> Any:
-    """Run the pipeline; the document of `zen show --json` of the one run that came of it."""
-    before = _run_ids(project)
-    engine.run(project, reference, parameters)
-    (run_id,) = _run_ids(project) - before
-    document = project.json("show", run_id)
-    assert document["orchestrator"] == engine.orchestrator
-    return document
+def run_on(engine: Engine, project: Project, runs: Sequence[PipelineRun]) -> list[Any]:
+    """Run the pipelines; for each the document of `zen show --json` of the one run that came of it.
+
+    Pipelines that are not asked for twice may end in any order.
+    """
+    before = {run["run_id"] for run in _listed(project)}
+    engine.run(project, runs)
+    made = [run for run in _listed(project) if run["run_id"] not in before]
+    made.sort(key=lambda run: str(run["started_at"]))
+    texts = project.zen_each([["show", run["run_id"], "--json"] for run in made])
+    by_pipeline: dict[str, list[Any]] = {}
+    for document in map(json.loads, texts):
+        assert document["orchestrator"] == engine.orchestrator
+        by_pipeline.setdefault(document["pipeline"], []).append(document)
+    assert {name: len(found) for name, found in by_pipeline.items()} == Counter(run.pipeline for run in runs)
+    return [by_pipeline[run.pipeline].pop(0) for run in runs]
 
 
-def _run_ids(project: Project) -> set[str]:
-    listed = project.zen("runs", "--json", expect=(0, 2))  # 2: there is none yet
-    return {run["run_id"] for run in json.loads(listed or "[]")}
+def _listed(project: Project) -> list[dict[str, Any]]:
+    listed = project.zen("runs", "--json", "--limit", "1000", expect=(0, 2))  # 2: there is none yet
+    found: list[dict[str, Any]] = json.loads(listed or "[]")
+    return found

@@ -11,11 +11,10 @@ import pytest
 
 from integration_tests.airflow.zen import Project, copy_example, statuses
 from integration_tests.equivalence.conftest import Comparison
-from integration_tests.equivalence.engines import Engine, run_on
+from integration_tests.equivalence.engines import Engine, PipelineRun, run_on
 from zen_core.testing.lineage import canonical_lineage, first_difference
 
-EXAMPLE = "pipelines/training.py:breast_cancer"
-PARAMETERS = {"depth": 3}
+EXAMPLE = PipelineRun("pipelines/training.py:breast_cancer", {"depth": 3})
 FAILING = """
 import time
 from typing import Annotated
@@ -84,7 +83,8 @@ def first_runs(
         folder = tmp_path_factory.mktemp("engine")
         project = copy_example("breast_cancer", folder, fresh_stores(folder))
         project = project.with_variables(ZEN_DATA_ROOT=str(project.folder))
-        runs[name] = FirstRun(project, run_on(engine, project, EXAMPLE, PARAMETERS))
+        (document,) = run_on(engine, project, [EXAMPLE])
+        runs[name] = FirstRun(project, document)
         comparison.add(name, runs[name].document)
     return runs
 
@@ -101,7 +101,7 @@ def test_what_one_engine_did_the_next_one_does_not_do_again(
     names = list(engines)
     for first, second in zip(names, [*names[1:], names[0]], strict=True):
         before = first_runs[first]
-        document = run_on(engines[second], before.project, EXAMPLE, PARAMETERS)
+        (document,) = run_on(engines[second], before.project, [EXAMPLE])
         found = statuses(document)
         hits = list(found.values()).count("cached")
         comparison.notes.append(f"{second} on the stores that {first} filled: {hits} of {len(found)} steps cached")
@@ -118,7 +118,8 @@ def test_a_failure_is_drawn_the_same(engines: dict[str, Engine], comparison: Com
         folder.mkdir()
         (folder / "zen.toml").write_text('project = "equivalence"\n')
         (folder / "work.py").write_text(FAILING)
-        document = run_on(engine, Project(folder, fresh_stores(folder)), "work.py:failing", {"number": 21})
+        project = Project(folder, fresh_stores(folder))
+        (document,) = run_on(engine, project, [PipelineRun("work.py:failing", {"number": 21})])
         comparison.add(name, document)
         lineages[name] = canonical_lineage(document, tell_cached=True)
         attempts[name] = {step["name"]: (step["status"], step["attempts"]) for step in document["steps"]}

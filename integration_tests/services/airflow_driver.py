@@ -1,7 +1,7 @@
 """Runs inside Airflow's environment: loads or tests a DAG and writes what came out as JSON.
 
     python airflow_driver.py ANSWER load PATH
-    python airflow_driver.py ANSWER test FILE DAG_ID CONF
+    python airflow_driver.py ANSWER test PATH RUNS      (RUNS: [[DAG_ID, CONF], …] as JSON)
 
 Airflow is imported by name: the environment of the type checker does not have it.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 def main(answer: str, command: str, *arguments: str) -> None:
     """Run one of the commands above."""
-    result = load(*arguments) if command == "load" else test(*arguments)
+    result: Any = load(*arguments) if command == "load" else test(*arguments)
     Path(answer).write_text(json.dumps(result))
 
 
@@ -26,12 +26,17 @@ def load(path: str) -> dict[str, Any]:
     return {"errors": dict(bag.import_errors), "dags": dags}
 
 
-def test(file: str, dag_id: str, conf: str) -> dict[str, Any]:
-    """Run a DAG in this process."""
-    bag = load_dags(file)
+def test(path: str, runs: str) -> list[dict[str, Any]]:
+    """Run DAGs in this process, one after another."""
+    bag = load_dags(path)
     if bag.import_errors:
         sys.exit("\n".join(bag.import_errors.values()))
-    run = bag.dags[dag_id].test(run_conf=json.loads(conf))
+    return [test_one(bag.dags[dag_id], conf) for dag_id, conf in json.loads(runs)]
+
+
+def test_one(dag: Any, conf: dict[str, Any]) -> dict[str, Any]:
+    """What one run came to."""
+    run = dag.test(run_conf=conf)
     instances = run.get_task_instances()
     return {
         "run_id": run.run_id,

@@ -73,9 +73,21 @@ class AirflowOffline:
         variables: Mapping[str, str] | None = None,
     ) -> DagTestResult:
         """Run a DAG in one process, with its retries and their delays. The state says whether it failed."""
-        arguments: list[str | Path] = ["test", file, dag_id, json.dumps(dict(conf or {}))]
-        answer, output = self._drive(arguments, file.parent, dict(variables or {}))
-        return DagTestResult(**answer, output=output)
+        (result,) = self.dag_tests(file, [(dag_id, conf or {})], variables=variables)
+        return result
+
+    def dag_tests(
+        self,
+        path: Path,
+        runs: Sequence[tuple[str, Mapping[str, Any]]],
+        *,
+        variables: Mapping[str, str] | None = None,
+    ) -> list[DagTestResult]:
+        """Run DAGs of a file or a folder one after another in one process; the same DAG may come several times."""
+        folder = path if path.is_dir() else path.parent
+        arguments: list[str | Path] = ["test", path, json.dumps([[dag_id, dict(conf)] for dag_id, conf in runs])]
+        answers, output = self._drive(arguments, folder, dict(variables or {}))
+        return [DagTestResult(**answer, output=output) for answer in answers]
 
     def _drive(self, arguments: Sequence[str | Path], dags: Path, variables: dict[str, str]) -> tuple[Any, str]:
         if self._folder is None:

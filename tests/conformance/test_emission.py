@@ -1,6 +1,7 @@
 """The shipped suite, run for every adapter that is installed."""
 
 from zen_core.testing.conformance.test_emission import (  # noqa: F401
+    test_branches_and_maps_arrive,
     test_every_feature_is_declared,
     test_manifest_travels_beside_the_code,
     test_only_the_orchestrator_and_the_runtime_are_imported,

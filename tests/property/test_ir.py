@@ -18,6 +18,7 @@ from zen_core.contract.bindings import (
     ParameterBinding,
     binding_from_json,
 )
+from zen_core.contract.conditions import InputTerm
 from zen_core.contract.values import to_json
 from zen_core.ir.graph import (
     downstream_closure,
@@ -28,8 +29,11 @@ from zen_core.ir.graph import (
     upstream_edges,
 )
 from zen_core.ir.specs import (
+    BranchSpec,
     CacheSpec,
+    EnvironmentSpec,
     InputSpec,
+    MapSpec,
     OutputSpec,
     ParameterSpec,
     PipelineSpec,
@@ -164,6 +168,12 @@ def test_each_field_that_means_something_counts(pipeline: PipelineSpec, data: st
         {"cache": cache.model_copy(update={"env": ("A",)})},
         {"cache": cache.model_copy(update={"salt": f"{cache.salt}x"})},
         {"tags": (*step.tags, "more")},
+        {"kind": "hook"},
+        {"when": BranchSpec(gate="when", taken=True)},
+        {"condition": InputTerm("p")},
+        {"map": MapSpec(expander="expand", chunk=2)},
+        {"environment": EnvironmentSpec(python=">=3.11")},
+        {"on": "failure"},
     ]
     assert {key for change in changes for key in change} == set(StepSpec.model_fields) - {"description", "source"}
     changed = step.model_copy(update=data.draw(st.sampled_from(changes)))

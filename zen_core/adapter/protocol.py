@@ -127,7 +127,10 @@ class DeployingAdapter(EmittingAdapter, Protocol):
 
 
 class RunObserver(Protocol):
-    """Told what an engine does, as it does it; called from any thread, one call at a time."""
+    """Told what an engine does, as it does it; called from any thread, one call at a time.
+
+    An element of a map is told by `STEP[INDEX]`.
+    """
 
     def run_started(self, run_id: str, steps: tuple[str, ...]) -> None:
         """A run begins; the steps in topological order."""
@@ -135,11 +138,14 @@ class RunObserver(Protocol):
     def step_started(self, step: str, attempt: int) -> None:
         """A step's code begins."""
 
+    def map_started(self, step: str, elements: int) -> None:
+        """A mapped step begins; its elements are told as `STEP[INDEX]`."""
+
     def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
         """An attempt failed and another will follow."""
 
     def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
-        """A step ended: completed, cached, failed, upstream_failed, cancelled."""
+        """A step ended: completed, cached, failed, upstream_failed, skipped, cancelled."""
 
     def step_output(self, step: str, text: str) -> None:
         """A line that the step printed."""

@@ -12,7 +12,8 @@ from typing import Any
 from zen_core.authoring import problems
 from zen_core.authoring.annotations import accepts_anything, is_union, type_text, without_metadata
 from zen_core.authoring.assignability import element_type, is_assignable, value_fits
-from zen_core.authoring.handles import Handle
+from zen_core.authoring.handles import Handle, StepOutputs
+from zen_core.authoring.references import Artifact, Secret
 from zen_core.authoring.signatures import REQUIRED, Signature
 from zen_core.contract.files import File
 from zen_core.diagnostics import Diagnostic
@@ -29,25 +30,29 @@ class Mismatch:
 
 
 def bind_arguments(
-    signature: Signature, step: str, place: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    signature: Signature, subject: str, place: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
-    """The arguments by parameter name, and everything that is wrong with them, at once."""
+    """The arguments by parameter name, and everything that is wrong with them, at once.
+
+    Args:
+        subject: what is called, for messages: `step 'train'`.
+    """
     positional = signature.positional
     names = [port.name for port in signature.inputs]
     found: list[Diagnostic] = []
     if len(args) > len(positional):
-        found.append(problems.too_many_arguments(place, step, len(args), positional))
+        found.append(problems.too_many_arguments(place, subject, len(args), positional))
     arguments = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
         if name in arguments:
-            found.append(problems.repeated_argument(place, step, name))
+            found.append(problems.repeated_argument(place, subject, name))
         elif name not in names:
-            found.append(problems.unknown_argument(place, step, name, names))
+            found.append(problems.unknown_argument(place, subject, name, names))
         else:
             arguments[name] = value
     missing = [port.name for port in signature.inputs if port.default is REQUIRED and port.name not in arguments]
     if missing:
-        found.append(problems.missing_arguments(place, step, missing))
+        found.append(problems.missing_arguments(place, subject, missing))
     return arguments, found
 
 
@@ -63,7 +68,12 @@ def _find_mismatches(value: Any, target: Any, path: str, roots: Sequence[Path]) 
             hint = _hint(value.port.annotation, target)
             hint = hint or "change one of the two annotations, or convert the value in a step between them"
             yield Mismatch(path, _text(target, roots), given, hint)
-    elif not _holds_handle(value):
+    elif isinstance(value, Secret):
+        if not is_assignable(str, target):
+            yield Mismatch(path, _text(target, roots), f"{value!r}, which is a text", "annotate the parameter str")
+    elif isinstance(value, (Artifact, StepOutputs)):
+        return  # what an artifact holds is known when it is found; a result of several outputs is told elsewhere
+    elif not holds_reference(value):
         if not value_fits(value, target):
             given = f"{value!r:.60}, which is {_text(type(value), roots)}"
             hint = _hint(type(value), target) or "pass a value of that type, or change the annotation"
@@ -90,12 +100,13 @@ def _find_in_container(value: Any, target: Any, path: str, roots: Sequence[Path]
         yield from _find_mismatches(item, declared, f"{path}[{key!r}]", roots)
 
 
-def _holds_handle(value: Any) -> bool:
+def holds_reference(value: Any) -> bool:
+    """Whether a value is, or holds, something that stands for what only a run has."""
     if isinstance(value, dict):
-        return any(map(_holds_handle, value.values()))
+        return any(map(holds_reference, value.values()))
     if isinstance(value, (list, tuple)):
-        return any(map(_holds_handle, value))
-    return isinstance(value, Handle)
+        return any(map(holds_reference, value))
+    return isinstance(value, (Handle, StepOutputs, Secret, Artifact))
 
 
 def _hint(source: Any, target: Any) -> str:

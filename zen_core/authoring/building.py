@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zen_core.authoring import problems
 from zen_core.authoring.active import active_trace
@@ -15,7 +15,8 @@ from zen_core.authoring.annotations import accepts_anything, type_text
 from zen_core.authoring.assignability import value_fits
 from zen_core.authoring.code_location import import_roots
 from zen_core.authoring.handles import ParameterHandle
-from zen_core.authoring.option_specs import cache_spec, resource_spec, retry_spec, schedule_spec
+from zen_core.authoring.option_specs import cache_spec, environment_spec, resource_spec, retry_spec, schedule_spec
+from zen_core.authoring.options import Environment
 from zen_core.authoring.parameters import ScheduledTimeDefault
 from zen_core.authoring.signatures import REQUIRED, Port, read_pipeline_signature
 from zen_core.authoring.tracing import NAME, StepCall, Trace, propose_name
@@ -25,7 +26,16 @@ from zen_core.contract.values import UnserializableError, to_json
 from zen_core.diagnostics import Diagnostic, render_all
 from zen_core.errors import DefinitionError
 from zen_core.ir.graph import order_steps, read_steps
-from zen_core.ir.specs import InputSpec, OutputSpec, ParameterSpec, PipelineSpec, StepSpec
+from zen_core.ir.specs import (
+    BranchSpec,
+    CacheSpec,
+    InputSpec,
+    MapSpec,
+    OutputSpec,
+    ParameterSpec,
+    PipelineSpec,
+    StepSpec,
+)
 from zen_core.ir.validation import validate
 
 if TYPE_CHECKING:
@@ -80,18 +90,24 @@ def build_pipeline(pipeline: Pipeline[Any], settings: Settings | None = None) ->
         trace.diagnostics.extend(found)
         parameters.append(parameter)
         handles[port.name] = ParameterHandle(trace, port)
+    hooks: list[tuple[StepCall, Literal["failure", "success"]]] = []
     if not signature.problems:
         _run_body(pipeline, trace, handles)
+        hooks = [(call, "failure") for call in trace.add_hooks(pipeline.on_failure, handles, pipeline.name)]
+        hooks += [(call, "success") for call in trace.add_hooks(pipeline.on_success, handles, pipeline.name)]
         if not trace.calls and not trace.diagnostics:
             trace.diagnostics.append(problems.no_steps(signature.place, pipeline.name))
     _raise_any(trace.diagnostics)
 
-    functions, entry_points, not_importable = _collect_functions(trace)
-    steps = [_step_spec(call, entry_points[call.step.function]) for call in trace.calls.values()]
+    functions, entry_points, not_importable = _collect_functions(trace, [call for call, _ in hooks])
+    around = pipeline.environment
+    steps = [_step_spec(call, entry_points, around) for call in trace.calls.values()]
     spec = PipelineSpec(
         name=pipeline.name,
         parameters=tuple(parameters),
         steps=tuple(steps),
+        hooks=tuple(_step_spec(call, entry_points, around).model_copy(update={"on": on}) for call, on in hooks),
+        max_parallel=pipeline.max_parallel,
         schedule=schedule_spec(pipeline.schedule),
         tags=pipeline.tags,
         description=pipeline.description or _description(pipeline.function),
@@ -114,7 +130,7 @@ def project_settings(function: Callable[..., Any]) -> Settings:
 def _run_body(pipeline: Pipeline[Any], trace: Trace, handles: Mapping[str, ParameterHandle]) -> None:
     token = active_trace.set(trace)
     try:
-        pipeline.function(**handles)
+        trace.run_body(pipeline.function, handles)
     except DefinitionError as error:
         trace.diagnostics.extend(item for item in error.diagnostics if item not in trace.diagnostics)
     except Exception as error:
@@ -173,13 +189,14 @@ def _find_wrong_default(
 
 
 def _collect_functions(
-    trace: Trace,
+    trace: Trace, hooks: Sequence[StepCall]
 ) -> tuple[dict[str, Callable[..., Any]], dict[Callable[..., Any], str], list[Diagnostic]]:
     """The step functions by entry point and the other way round, and the problems of those that no task can import."""
     functions: dict[str, Callable[..., Any]] = {}
     entry_points: dict[Callable[..., Any], str] = {}
     not_importable: list[Diagnostic] = []
-    call_by_function = {call.step.function: call for call in reversed(trace.calls.values())}
+    calls = (*hooks, *reversed(trace.calls.values()))
+    call_by_function = {call.step.function: call for call in calls if call.step}
     for function, location in trace.locations.items():
         entry_point, number = location.entry_point, 1
         while entry_point in functions:  # only code that cannot be imported can share one
@@ -193,19 +210,38 @@ def _collect_functions(
     return functions, entry_points, not_importable
 
 
-def _step_spec(call: StepCall, entry_point: str) -> StepSpec:
-    options = call.step.options
+def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], around: Environment | None) -> StepSpec:
     inputs = tuple(InputSpec(name=port.name, type=port.type, binding=binding) for port, binding in call.inputs.values())
     outputs = tuple(OutputSpec(name=port.name, type=port.type) for port in call.outputs)
+    branch = BranchSpec(gate=call.branch[-1][0], taken=call.branch[-1][1]) if call.branch else None
+    if call.step is None:
+        return StepSpec(
+            name=call.name,
+            kind=call.kind,
+            inputs=inputs,
+            outputs=outputs,
+            when=branch,
+            condition=call.condition,
+            cache=CacheSpec(enabled=False),
+            source=call.place or None,
+        )
+    options = call.step.options
+    is_hook = call.kind == "hook"
     step = StepSpec(
         name=call.name,
-        entry_point=entry_point,
+        kind=call.kind,
+        entry_point=entry_points[call.step.function],
         inputs=inputs,
         outputs=outputs,
+        when=branch,
+        map=MapSpec(**vars(call.fan_out)) if call.fan_out else None,
         retry=retry_spec(options.retry),
         timeout_seconds=options.timeout_seconds,
         resources=resource_spec(options.resources),
-        cache=cache_spec(options.cache, has_inputs=bool(inputs), has_outputs=bool(outputs)),
+        environment=environment_spec(options.environment, around),
+        cache=cache_spec(
+            options.cache, has_inputs=bool(inputs) and not is_hook, has_outputs=bool(outputs) and not is_hook
+        ),
         tags=options.tags,
         description=_description(call.step.function),
         source=call.place or None,

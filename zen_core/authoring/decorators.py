@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
 
 from zen_core.authoring.active import active_trace
 from zen_core.authoring.code_location import caller_place
-from zen_core.authoring.options import DURATION_HINT, Cache, Resources, Retry, Schedule, option_problem
-from zen_core.authoring.problems import not_a_function, pipeline_called
+from zen_core.authoring.options import DURATION_HINT, Cache, Environment, Resources, Retry, Schedule, option_problem
+from zen_core.authoring.problems import not_a_function, outside_a_pipeline, pipeline_called
 from zen_core.authoring.quantities import Duration, parse_duration
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import DefinitionError
@@ -32,6 +32,7 @@ class StepOptions:
     timeout_seconds: float | None = None
     resources: Resources | None = None
     cache: Cache | bool | None = None
+    environment: Environment | None = None
     tags: tuple[str, ...] = ()
 
 
@@ -76,6 +77,7 @@ class Step(Generic[P]):
         timeout: Duration | None = _KEEP,
         resources: Resources | None = _KEEP,
         cache: Cache | bool | None = _KEEP,
+        environment: Environment | None = _KEEP,
         tags: Sequence[str] = _KEEP,
     ) -> Step[P]:
         """The same step with other options; those that are not given stay, None takes one away.
@@ -84,7 +86,14 @@ class Step(Generic[P]):
             DefinitionError: an option has a value that cannot be.
         """
         options = _step_options(
-            self.options, name=name, retry=retry, timeout=timeout, resources=resources, cache=cache, tags=tags
+            self.options,
+            name=name,
+            retry=retry,
+            timeout=timeout,
+            resources=resources,
+            cache=cache,
+            environment=environment,
+            tags=tags,
         )
         return Step(
             self.function,
@@ -92,6 +101,37 @@ class Step(Generic[P]):
             base_name=name or self.base_name,
             given_name=name or self.given_name,
             runs_after=self.runs_after,
+        )
+
+    def map(self, *args: Any, chunk: int | None = None, max_parallel: int | None = None, **kwargs: Any) -> Any:
+        """Run the step once for each element of the lists that steps hand over; its outputs are lists, in that order.
+
+        An argument that is the result of a step is mapped, several of them together, which must be of equal length;
+        anything else is the same for every element, and so is a result in `broadcast(…)`. A result of a mapped step
+        is mapped on element by element.
+
+        Args:
+            chunk: how many elements one task of the orchestrator runs; default: 1.
+            max_parallel: how many tasks may run at the same time.
+
+        Raises:
+            DefinitionError: outside a pipeline's body, or an option has a value that cannot be.
+        """
+        trace = active_trace.get()
+        if trace is None:
+            raise DefinitionError(diagnostics=[outside_a_pipeline(caller_place(), f"{self.base_name}.map")])
+        found = [
+            option_problem(f"map({option}=…)", value, "write a whole number from 1")
+            for option, value in (("chunk", chunk), ("max_parallel", max_parallel))
+            if value is not None and not _is_count(value)
+        ]
+        trace.diagnostics.extend(found)
+        return trace.map(
+            self,
+            args,
+            kwargs,
+            chunk=chunk if _is_count(chunk) else None,
+            max_parallel=max_parallel if _is_count(max_parallel) else None,
         )
 
     def after(self, *steps: Any) -> Step[P]:
@@ -129,20 +169,34 @@ class Pipeline(Generic[P]):
         schedule: Schedule | None = None,
         tags: tuple[str, ...] = (),
         description: str | None = None,
+        on_failure: tuple[Step[Any], ...] = (),
+        on_success: tuple[Step[Any], ...] = (),
+        environment: Environment | None = None,
+        max_parallel: int | None = None,
     ) -> None:
         self.function = function
         self.name = name
+        self.on_failure = on_failure
+        self.on_success = on_success
+        self.environment = environment
+        self.max_parallel = max_parallel
         self.schedule = schedule
         self.tags = tags
         self.description = description
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Refused: a pipeline is run with `run`, compiled with `zen compile`."""
+        """In another pipeline's body: make the steps of this one part of it, and answer with what its body returns.
+
+        Its schedule, tags, hooks and environment do not count there: they are those of the pipeline that is run.
+
+        Raises:
+            DefinitionError: anywhere else, since a pipeline is run with `run`, and compiled with `zen compile`.
+        """
         trace = active_trace.get()
         if trace is not None:
-            raise trace.error(pipeline_called(trace.place(), self.name, building=True))
-        raise DefinitionError(diagnostics=[pipeline_called(caller_place(), self.name, building=False)])
+            return trace.inline(self, args, kwargs)
+        raise DefinitionError(diagnostics=[pipeline_called(caller_place(), self.name)])
 
     def build(self, settings: Settings | None = None) -> BuiltPipeline:
         """The pipeline as data.
@@ -185,6 +239,7 @@ def step(
     timeout: Duration | None = None,
     resources: Resources | None = None,
     cache: Cache | bool | None = None,
+    environment: Environment | None = None,
     tags: Sequence[str] = (),
 ) -> Callable[[Callable[P, Any]], Step[P]]: ...
 
@@ -198,6 +253,7 @@ def step(
     timeout: Duration | None = None,
     resources: Resources | None = None,
     cache: Cache | bool | None = None,
+    environment: Environment | None = None,
     tags: Sequence[str] = (),
 ) -> Any:
     """Make a function a step: `@step`, or `@step(retry=Retry(times=2), timeout="1h")`.
@@ -208,13 +264,21 @@ def step(
         timeout: the longest time that one attempt may take.
         resources: what the step needs of a machine.
         cache: when its result is reused: True, False, or a policy; default: when it has inputs and outputs.
+        environment: what it needs around its code.
         tags: words to find it by.
 
     Raises:
         DefinitionError: an option has a value that cannot be, or it is put on something that is no function.
     """
     options = _step_options(
-        StepOptions(), name=name, retry=retry, timeout=timeout, resources=resources, cache=cache, tags=tags
+        StepOptions(),
+        name=name,
+        retry=retry,
+        timeout=timeout,
+        resources=resources,
+        cache=cache,
+        environment=environment,
+        tags=tags,
     )
 
     def decorate(function: Callable[..., Any]) -> Step[Any]:
@@ -235,6 +299,10 @@ def pipeline(
     schedule: Schedule | None = None,
     tags: Sequence[str] = (),
     description: str | None = None,
+    on_failure: Step[Any] | Sequence[Step[Any]] = (),
+    on_success: Step[Any] | Sequence[Step[Any]] = (),
+    environment: Environment | None = None,
+    max_parallel: int | None = None,
 ) -> Callable[[Callable[P, Any]], Pipeline[P]]: ...
 
 
@@ -246,6 +314,10 @@ def pipeline(
     schedule: Schedule | None = None,
     tags: Sequence[str] = (),
     description: str | None = None,
+    on_failure: Step[Any] | Sequence[Step[Any]] = (),
+    on_success: Step[Any] | Sequence[Step[Any]] = (),
+    environment: Environment | None = None,
+    max_parallel: int | None = None,
 ) -> Any:
     """Make a function a pipeline: `@pipeline`, or `@pipeline(schedule=Schedule(cron="0 6 * * *"))`.
 
@@ -254,6 +326,11 @@ def pipeline(
         schedule: when an orchestrator starts it by itself.
         tags: words to find it by.
         description: what it is for; default: the function's docstring.
+        on_failure: a step, or several, to run after the run has failed. A hook takes parameters of the pipeline by
+            name; what failed is in `current().failures`. It never changes how the run ended.
+        on_success: likewise, after the run has completed.
+        environment: what those of its steps need that do not say it themselves.
+        max_parallel: how many steps of one run may run at the same time.
 
     Raises:
         DefinitionError: an option has a value that cannot be, or it is put on something that is no function.
@@ -264,6 +341,15 @@ def pipeline(
     found.extend(_find_wrong_texts(name, tags))
     if description is not None and not isinstance(description, str):
         found.append(option_problem("description", description, "write a text"))
+    if environment is not None and not isinstance(environment, Environment):
+        hint = 'write environment=Environment(requirements=["torch>=2.4"])'
+        found.append(option_problem("environment", environment, hint))
+    if max_parallel is not None and not _is_count(max_parallel):
+        found.append(option_problem("max_parallel", max_parallel, "write a whole number from 1"))
+    for option, value in (("on_failure", on_failure), ("on_success", on_success)):
+        if not all(isinstance(hook, Step) for hook in _as_hooks(value)):
+            hint = f"write a function decorated with @step, or a list of such: {option}=notify"
+            found.append(option_problem(option, value, hint))
     if found:
         raise DefinitionError(diagnostics=found)
 
@@ -275,6 +361,10 @@ def pipeline(
             schedule=schedule,
             tags=tuple(sorted(set(tags))),
             description=description,
+            on_failure=_as_hooks(on_failure),
+            on_success=_as_hooks(on_success),
+            environment=environment,
+            max_parallel=max_parallel,
         )
 
     return decorate if function is None else decorate(function)
@@ -288,6 +378,7 @@ def _step_options(
     timeout: Any,
     resources: Any,
     cache: Any,
+    environment: Any,
     tags: Any,
 ) -> StepOptions:
     """The options with those replaced that are given. Raises DefinitionError with all that cannot be."""
@@ -296,6 +387,7 @@ def _step_options(
         ("retry", retry, Retry, 'write retry=Retry(times=2, delay="30s")'),
         ("resources", resources, Resources, 'write resources=Resources(cpu=2, memory="4Gi")'),
         ("cache", cache, (Cache, bool), 'write True, False or cache=Cache(ttl="7d")'),
+        ("environment", environment, Environment, 'write environment=Environment(requirements=["torch>=2.4"])'),
     ):
         if value is not _KEEP and value is not None and not isinstance(value, kinds):
             found.append(option_problem(option, value, hint))
@@ -314,9 +406,18 @@ def _step_options(
         "timeout_seconds": seconds,
         "resources": resources,
         "cache": cache,
+        "environment": environment,
         "tags": tags if tags is _KEEP else tuple(sorted(set(tags))),
     }
     return replace(base, **{option: value for option, value in given.items() if value is not _KEEP})
+
+
+def _as_hooks(hooks: Any) -> tuple[Any, ...]:
+    return tuple(hooks) if isinstance(hooks, (list, tuple)) else (hooks,)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _find_wrong_texts(name: object, tags: object) -> list[Diagnostic]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import opcode
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, Union
 
 from zen_core.authoring.problems import wrong_unpacking
 
@@ -14,10 +15,8 @@ if TYPE_CHECKING:
     from zen_core.authoring.tracing import StepCall, Trace
 
 _IN_A_STEP = "do it inside a step, which is given the value: pass it as an argument"
-_CONDITIONS = (
-    "conditions on results are not part of this version: decide inside a step, which is given the value, or on a "
-    "plain Python value while the pipeline is built"
-)
+AND_SPELLING = "(score > 0.9) & (depth < 10), with `|` for or and `~` for not"
+_CONDITIONS = f"write `with when(…):` for `if`, and join conditions as in {AND_SPELLING}"
 
 
 class Handle:
@@ -30,9 +29,23 @@ class Handle:
         self.port = port
 
     @property
+    def trace(self) -> Trace:
+        """The recording that it belongs to."""
+        return self._trace
+
+    @property
     def subject(self) -> str:
         """What the handle is, in words."""
         raise NotImplementedError
+
+    @property
+    def short_name(self) -> str:
+        """A Python identifier that tells it from most others."""
+        raise NotImplementedError
+
+    def is_same(self, other: Handle) -> bool:
+        """Whether both stand for one value. `==` makes a condition of two handles."""
+        return self is other
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_trace":
@@ -57,6 +70,11 @@ class ParameterHandle(Handle):
         """What it is, in words."""
         return f"the parameter {self.port.name!r} of the pipeline"
 
+    @property
+    def short_name(self) -> str:
+        """The parameter's name."""
+        return self.port.name
+
 
 class OutputHandle(Handle):
     """An output of a step."""
@@ -72,6 +90,15 @@ class OutputHandle(Handle):
         """What it is, in words."""
         return f"the output {self.port.name!r} of step {self.call.name!r}"
 
+    @property
+    def short_name(self) -> str:
+        """The step's name, with the output's where it is not the only one."""
+        return self.call.name if self.port.name == "result" else f"{self.call.name}_{self.port.name}"[:63]
+
+    def is_same(self, other: Handle) -> bool:
+        """Whether both are one output of one step."""
+        return isinstance(other, OutputHandle) and other.call is self.call and other.port.name == self.port.name
+
     def after(self, *steps: Any) -> OutputHandle:
         """Have the step run after the steps of these results too; answers with the same result."""
         self._trace.add_after(self.call, steps)
@@ -79,6 +106,30 @@ class OutputHandle(Handle):
 
     def __getattr__(self, name: str) -> Any:
         return self if name == self.port.name else super().__getattr__(name)
+
+
+class EitherHandle(Handle):
+    """The first of several outputs whose step was not skipped."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, trace: Trace, options: tuple[OutputHandle, ...]) -> None:
+        annotations = tuple(dict.fromkeys(option.port.annotation for option in options))
+        texts = dict.fromkeys(option.port.type for option in options)
+        annotation = annotations[0] if len(annotations) == 1 else Union[annotations]  # noqa: UP007 - of any length
+        super().__init__(trace, replace(options[0].port, annotation=annotation, type=" | ".join(texts)))
+        self.options = options
+
+    @property
+    def subject(self) -> str:
+        """What it is, in words."""
+        names = [repr(option.call.name) for option in self.options]
+        return f"the choice between the results of {', '.join(names)}"
+
+    @property
+    def short_name(self) -> str:
+        """The name of the first."""
+        return f"either_{self.options[0].short_name}"[:63]
 
 
 class StepOutputs:
@@ -114,7 +165,7 @@ class StepOutputs:
             self._refuse("has no output to unpack", "use `.after` to order steps that hand over nothing")
         wanted = _unpacking_width()
         if wanted not in (None, len(self._handles)):
-            function = self.call.step.function.__name__
+            function = self.call.step.function.__name__ if self.call.step else self.call.name
             names = list(self._handles)
             problem = wrong_unpacking(self._trace.place(), self.call.name, function, names, wanted or 0)
             raise self._trace.error(problem)
@@ -149,7 +200,6 @@ def _refusing(use: str, hint: str) -> Callable[..., Any]:
 
 _AS_TEXT = "is put into a text", "build the text " + _IN_A_STEP.removeprefix("do it ")
 _AS_CONDITION = "is used as a condition (`if`, `while`, `and`, `or`, `not`)", _CONDITIONS
-_COMPARED = "is compared", _CONDITIONS
 _COMPUTED = "is calculated with", _IN_A_STEP
 _ITERATED = (
     "is iterated or unpacked",
@@ -157,7 +207,7 @@ _ITERATED = (
 )
 _USES: dict[tuple[str, str], str] = {
     _AS_CONDITION: "bool",
-    _COMPARED: "eq ne lt le gt ge and rand or ror xor rxor invert",
+    ("is joined with `^`", _CONDITIONS): "xor rxor",
     _COMPUTED: (
         "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod divmod rdivmod pow rpow matmul "
         "rmatmul lshift rlshift rshift rrshift neg pos abs round trunc floor ceil int float complex index"
@@ -175,4 +225,34 @@ _USES: dict[tuple[str, str], str] = {
 for _use, _methods in _USES.items():
     for _method in _methods.split():
         setattr(Handle, f"__{_method}__", _refusing(*_use))
+
+
+def _comparing(operator: str) -> Callable[..., Any]:
+    def method(self: Handle, other: Any) -> Any:
+        from zen_core.authoring.conditions import comparison
+
+        return comparison(self, operator, other)
+
+    return method
+
+
+def _joining(operator: str, *, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Handle, other: Any = None) -> Any:
+        from zen_core.authoring.conditions import Term
+
+        if operator == "not":
+            return Term(self.trace, "not", (self,))
+        if not isinstance(other, (Handle, Term)):
+            self.refuse(f"is joined with {other!r:.60}", f"put brackets around each comparison: {AND_SPELLING}")
+        return Term(self.trace, operator, (other, self) if reflected else (self, other))
+
+    return method
+
+
+for _method, _operator in {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
+    setattr(Handle, f"__{_method}__", _comparing(_operator))
+for _operator in ("and", "or"):
+    setattr(Handle, f"__{_operator}__", _joining(_operator))
+    setattr(Handle, f"__r{_operator}__", _joining(_operator, reflected=True))
+setattr(Handle, "__invert__", _joining("not"))  # noqa: B010 - as the others
 Handle.__hash__ = object.__hash__  # type: ignore[method-assign]

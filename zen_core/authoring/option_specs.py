@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zen_core.authoring.options import Cache, Resources, Retry, Schedule
+from zen_core.authoring.options import Cache, Environment, Resources, Retry, Schedule
 from zen_core.authoring.quantities import parse_duration, parse_size
-from zen_core.ir.specs import CacheSpec, ResourceSpec, RetrySpec, ScheduleSpec
+from zen_core.ir.specs import CacheSpec, EnvironmentSpec, ResourceSpec, RetrySpec, ScheduleSpec
 
 
 def retry_spec(retry: Retry | None) -> RetrySpec | None:
@@ -24,6 +24,17 @@ def resource_spec(resources: Resources | None) -> ResourceSpec | None:
         gpu=resources.gpu,
         gpu_type=resources.gpu_type,
     )
+
+
+def environment_spec(own: Environment | None, around: Environment | None) -> EnvironmentSpec | None:
+    """What a step needs around its code: its own words, and for what it does not say those of the pipeline."""
+    own, around = own or Environment(), around or Environment()
+    found = EnvironmentSpec(
+        python=own.python or around.python,
+        requirements=tuple(sorted(set(own.requirements or around.requirements))),
+        image=own.image or around.image,
+    )
+    return None if found == EnvironmentSpec() else found
 
 
 def cache_spec(cache: Cache | bool | None, *, has_inputs: bool, has_outputs: bool) -> CacheSpec:

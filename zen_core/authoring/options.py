@@ -83,6 +83,44 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Environment:
+    """What a step needs around its code; on a pipeline, what those of its steps need that do not say it themselves.
+
+    Python and packages are checked in the task, before the step starts: Zen installs nothing.
+
+    Args:
+        python: a version specifier, such as ">=3.11,<3.13".
+        requirements: packages, in the form of a requirements file: ["torch>=2.4", "transformers[sentencepiece]"].
+        image: the container image that the task runs in, on targets that run containers.
+    """
+
+    python: str | None = None
+    requirements: Iterable[str] = ()
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(
+            "Environment",
+            _find(
+                self.python is None or _is_specifier(self.python), "python", self.python, 'write ">=3.11" or "==3.12.*"'
+            ),
+            _find(
+                _is_texts(self.requirements) and all(map(_is_requirement, self.requirements)),
+                "requirements",
+                self.requirements,
+                'write a list such as ["torch>=2.4"]; addresses and paths cannot be checked in a task',
+            ),
+            _find(
+                self.image is None or (_is_text(self.image) and not re.search(r"\s", self.image)),
+                "image",
+                self.image,
+                'write an image\'s name, such as "registry.example/train:1.2"',
+            ),
+        )
+        object.__setattr__(self, "requirements", tuple(self.requirements))
+
+
+@dataclass(frozen=True)
 class Cache:
     """When the result of a step is reused.
 
@@ -214,6 +252,18 @@ def _is_parsed(parse: Callable[[Any], object], value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_specifier(value: object) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return isinstance(value, str) and bool(value.strip()) and _is_parsed(SpecifierSet, value)
+
+
+def _is_requirement(value: str) -> bool:
+    from packaging.requirements import Requirement
+
+    return _is_parsed(Requirement, value) and Requirement(value).url is None
 
 
 def _is_duration(value: Any, low: float, high: float = math.inf) -> bool:

@@ -21,10 +21,14 @@ PROBLEMS: Mapping[str, str] = {
     "ZEN-D111": "`.after` is given something that is no result of a step of this pipeline.",
     "ZEN-D112": "An option such as `retry` or `schedule` has a value that cannot be.",
     "ZEN-D113": "The default of a pipeline parameter does not fit its annotation.",
-    "ZEN-D114": "A pipeline is called like a function.",
+    "ZEN-D114": "A pipeline is called like a function, or within itself.",
     "ZEN-D115": "A pipeline calls no step.",
     "ZEN-D116": "A step's function cannot be imported by a task.",
     "ZEN-D117": "A decorator is put on something that is no function.",
+    "ZEN-D118": "A `.map` cannot be: it has nothing to map, or what it maps is no list.",
+    "ZEN-D119": "A condition, a branch or a choice cannot be.",
+    "ZEN-D120": "The result of a step in a branch is used outside the branch.",
+    "ZEN-D121": "A hook takes something that only a step of the pipeline could be given.",
     "ZEN-D201": "The pipeline's file or module is not there.",
     "ZEN-D202": "The pipeline's file cannot be imported by name from the project's root.",
     "ZEN-D203": "The pipeline's file raises an exception when it is imported.",
@@ -33,41 +37,41 @@ PROBLEMS: Mapping[str, str] = {
 """Every code of authoring, with what it means; those of whole IR documents are in `ir.validation.IR_PROBLEMS`."""
 
 
-def missing_arguments(where: str, step: str, names: Sequence[str]) -> Diagnostic:
+def missing_arguments(where: str, subject: str, names: Sequence[str]) -> Diagnostic:
     """Parameters without a default that the call does not give."""
     listed = _listed(names)
-    return Diagnostic("ZEN-D101", f"step {step!r} is called without {listed}", where, hint=f"pass {listed}")
+    return Diagnostic("ZEN-D101", f"{subject} is called without {listed}", where, hint=f"pass {listed}")
 
 
-def unknown_argument(where: str, step: str, name: str, known: Sequence[str]) -> Diagnostic:
+def unknown_argument(where: str, subject: str, name: str, known: Sequence[str]) -> Diagnostic:
     """A keyword that the function does not have."""
     return Diagnostic(
         "ZEN-D101",
-        f"step {step!r} has no parameter {name!r}",
+        f"{subject} has no parameter {name!r}",
         where,
         hint=did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else "it takes none"),
     )
 
 
-def repeated_argument(where: str, step: str, name: str) -> Diagnostic:
+def repeated_argument(where: str, subject: str, name: str) -> Diagnostic:
     """An argument given by position and by keyword."""
-    return Diagnostic("ZEN-D101", f"step {step!r} is given {name!r} twice", where, hint="pass it once")
+    return Diagnostic("ZEN-D101", f"{subject} is given {name!r} twice", where, hint="pass it once")
 
 
-def too_many_arguments(where: str, step: str, given: int, known: Sequence[str]) -> Diagnostic:
+def too_many_arguments(where: str, subject: str, given: int, known: Sequence[str]) -> Diagnostic:
     """More positional arguments than the function takes."""
     takes = f"{len(known)}: {', '.join(known)}" if known else "none"
     return Diagnostic(
         "ZEN-D101",
-        f"step {step!r} is called with {given} positional arguments, and takes {takes}",
+        f"{subject} is called with {given} positional arguments, and takes {takes}",
         where,
         hint="take the others away, or pass keyword-only ones by name",
     )
 
 
-def type_mismatch(where: str, step: str, port: str, *, given: str, expected: str, hint: str) -> Diagnostic:
+def type_mismatch(where: str, subject: str, port: str, *, given: str, expected: str, hint: str) -> Diagnostic:
     """An argument whose type does not fit the parameter's annotation; `given` says what it is."""
-    return Diagnostic("ZEN-D102", f"step {step!r} takes {port!r} as {expected}, and is given {given}", where, hint=hint)
+    return Diagnostic("ZEN-D102", f"{subject} takes {port!r} as {expected}, and is given {given}", where, hint=hint)
 
 
 def unserializable_constant(where: str, step: str, part: str, type_name: str, *, default: bool) -> Diagnostic:
@@ -167,11 +171,8 @@ def invalid_default(where: str, pipeline: str, name: str, what: str, hint: str) 
     return Diagnostic("ZEN-D113", f"parameter {name!r} of pipeline {pipeline!r} {what}", where, hint=hint)
 
 
-def pipeline_called(where: str, pipeline: str, *, building: bool) -> Diagnostic:
-    """A pipeline called like a function, on its own or in the body of another."""
-    if building:
-        what = f"pipeline {pipeline!r} is called inside another pipeline, which this version cannot express"
-        return Diagnostic("ZEN-D114", what, where, hint="call its steps, from a plain function that both pipelines use")
+def pipeline_called(where: str, pipeline: str) -> Diagnostic:
+    """A pipeline called like a function, outside the body of another."""
     return Diagnostic(
         "ZEN-D114",
         f"pipeline {pipeline!r} is called like a function",
@@ -179,6 +180,49 @@ def pipeline_called(where: str, pipeline: str, *, building: bool) -> Diagnostic:
         why="its body only describes the steps",
         hint=f"run it with {pipeline}.run(…) or `zen run`, or compile it with `zen compile`",
     )
+
+
+def pipeline_in_itself(where: str, pipeline: str) -> Diagnostic:
+    """A pipeline whose body calls it again, perhaps by way of another."""
+    hint = "a pipeline that is called in another one becomes part of it, which would have no end here"
+    return Diagnostic("ZEN-D114", f"pipeline {pipeline!r} is called within itself", where, hint=hint)
+
+
+def invalid_map(where: str, step: str, what: str, hint: str) -> Diagnostic:
+    """A `.map` with nothing to map, or over what is no list."""
+    return Diagnostic("ZEN-D118", f"the map of step {step!r} {what}", where, hint=hint)
+
+
+def invalid_condition(where: str, what: str, hint: str) -> Diagnostic:
+    """A condition that is none, or branches that are put together wrongly."""
+    return Diagnostic("ZEN-D119", what, where, hint=hint)
+
+
+def outside_a_pipeline(where: str, function: str) -> Diagnostic:
+    """`when`, `either`, `broadcast` or `.map` where no pipeline is being built."""
+    return Diagnostic(
+        "ZEN-D119",
+        f"`{function}` is used outside a pipeline's body",
+        where,
+        why="it describes steps, and outside a pipeline there is nothing to describe",
+        hint="use it in a function decorated with @pipeline, or in one that such a function calls",
+    )
+
+
+def used_outside_branch(where: str, step: str, part: str, made_by: str, made_at: str) -> Diagnostic:
+    """An argument that exists only when a branch is taken which this step does not lie in."""
+    return Diagnostic(
+        "ZEN-D120",
+        f"the argument {part} of step {step!r} is the result of step {made_by!r}, whose branch it does not lie in",
+        where,
+        why=f"step {made_by!r}, called at {made_at}, runs only when its condition holds",
+        hint="choose with either(…) between what the branches made, or call this step in the branch too",
+    )
+
+
+def invalid_hook(where: str, hook: str, what: str, hint: str) -> Diagnostic:
+    """A hook with a parameter that nothing fills."""
+    return Diagnostic("ZEN-D121", f"hook {hook!r} {what}", where, hint=hint)
 
 
 def no_steps(where: str, pipeline: str) -> Diagnostic:

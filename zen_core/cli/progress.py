@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from zen_core.cli.output import STATUS_STYLE, format_seconds, short_id
@@ -13,14 +14,35 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _SIGNS = {"completed": "✓", "cached": "✓", "failed": "✗", "upstream_failed": "✗", "cancelled": "■", "skipped": "-"}
+_WORST_FIRST = ("failed", "cancelled", "upstream_failed", "skipped")
 _LINES_KEPT_FREE = 4
 
 
+@dataclass
+class MapProgress:
+    """How far a map is: how many of its elements ended how, since when, and what the first failure was."""
+
+    elements: int
+    began: float = field(default_factory=time.monotonic)
+    ended: Counter[str] = field(default_factory=Counter)
+    error: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every element has ended."""
+        return self.ended.total() >= self.elements
+
+    def words(self) -> str:
+        """`998 completed, 2 failed`."""
+        return ", ".join(f"{number} {status}" for status, number in self.ended.items())
+
+
 class SilentProgress:
-    """Says nothing, and remembers how each step ended."""
+    """Says nothing, and remembers how each step, and each element of a map, ended."""
 
     def __init__(self) -> None:
         self.status_by_step: dict[str, str] = {}
+        self.maps: dict[str, MapProgress] = {}
         self.seconds = 0.0
 
     def run_started(self, run_id: str, steps: tuple[str, ...]) -> None:
@@ -29,12 +51,25 @@ class SilentProgress:
     def step_started(self, step: str, attempt: int) -> None:
         """See RunObserver."""
 
+    def map_started(self, step: str, elements: int) -> None:
+        """See RunObserver."""
+        self.maps[step] = MapProgress(elements)
+
     def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
         """See RunObserver."""
 
     def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
         """See RunObserver."""
         self.status_by_step[step] = status
+        if found := self.map_of(step):
+            found.ended[status] += 1
+            if error is not None and not found.error:
+                found.error = describe_error(error)
+
+    def map_of(self, step: str) -> MapProgress | None:
+        """The map that `fit[3]` is an element of; None for what is none."""
+        name, is_element, _ = step.partition("[")
+        return self.maps.get(name) if is_element else None
 
     def step_output(self, step: str, text: str) -> None:
         """See RunObserver."""
@@ -69,9 +104,16 @@ class PlainProgress(SilentProgress):
         """See RunObserver."""
         self._write(f"run {run_id}: {len(steps)} step{'s' * (len(steps) != 1)}")
 
+    def map_started(self, step: str, elements: int) -> None:
+        """See RunObserver."""
+        super().map_started(step, elements)
+        if elements:
+            self._write(f"{step}: {elements} element{'s' * (elements != 1)}")
+
     def step_started(self, step: str, attempt: int) -> None:
         """See RunObserver."""
-        self._write(f"{step}: started{_attempt(attempt)}")
+        if self.map_of(step) is None or attempt > 1:
+            self._write(f"{step}: started{_attempt(attempt)}")
 
     def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
         """See RunObserver."""
@@ -82,7 +124,12 @@ class PlainProgress(SilentProgress):
         super().step_finished(step, status, seconds, error)
         took = f" in {format_seconds(seconds)}" if status in ("completed", "failed") else ""
         why = f": {describe_error(error)}" if error is not None and status == "failed" else ""
-        self._write(f"{step}: {status}{took}{why}")
+        found = self.map_of(step)
+        if found is None or status == "failed":
+            self._write(f"{step}: {status}{took}{why}")
+        if found is not None and found.is_over:
+            took = f" in {format_seconds(time.monotonic() - found.began)}"
+            self._write(f"{step.partition('[')[0]}: {found.words()}{took}")
 
     def step_output(self, step: str, text: str) -> None:
         """See RunObserver."""
@@ -168,20 +215,32 @@ class LiveProgress(SilentProgress):
         for step in shown:
             table.add_row(*self._row(step))
         if len(shown) < len(self._steps):
-            table.add_row("", f"… {len(self.status_by_step)} of {len(self._steps)} steps are done")
+            done = sum(step in self.status_by_step or self._is_mapped_through(step) for step in self._steps)
+            table.add_row("", f"… {done} of {len(self._steps)} steps are done")
         return table
 
     def _shown_steps(self) -> Sequence[str]:
         room = max(self._console.size.height - _LINES_KEPT_FREE, 1)
         if self._over or len(self._steps) <= room:
             return self._steps
-        running = [step for step in self._steps if step in self._began and step not in self.status_by_step]
+        running = [step for step in self._steps if self._is_running(step)]
         failed = [step for step in self._steps if self.status_by_step.get(step) == "failed"]
         return (running + failed)[:room]
+
+    def _is_mapped_through(self, step: str) -> bool:
+        found = self.maps.get(step)
+        return found is not None and found.is_over
+
+    def _is_running(self, step: str) -> bool:
+        if found := self.maps.get(step):
+            return not found.is_over
+        return step in self._began and step not in self.status_by_step
 
     def _row(self, step: str) -> tuple[Any, ...]:
         from rich.text import Text
 
+        if found := self.maps.get(step):
+            return self._map_row(step, found)
         status = self.status_by_step.get(step)
         note = Text(self._notes.get(step, ""), style="dim", overflow="ellipsis", no_wrap=True)
         if status is not None:
@@ -192,6 +251,19 @@ class LiveProgress(SilentProgress):
             elapsed = format_seconds(time.monotonic() - self._began[step])
             return self._spinner, step, Text("running", STATUS_STYLE["running"]), Text(elapsed, "dim"), note
         return " ", Text(step, "dim"), "", "", ""
+
+    def _map_row(self, step: str, found: MapProgress) -> tuple[Any, ...]:
+        from rich.text import Text
+
+        status = next((status for status in _WORST_FIRST if found.ended[status]), "completed")
+        note = Text(found.words() if len(found.ended) > 1 else "", style="dim", overflow="ellipsis", no_wrap=True)
+        if found.error:
+            note.append(f"  {found.error}")
+        done = f"{found.ended.total()}/{found.elements}"
+        if found.is_over:
+            style = STATUS_STYLE.get(status, "")
+            return Text(_SIGNS.get(status, " "), style), step, Text(status, style), Text(done, "dim"), note
+        return self._spinner, step, Text("running", STATUS_STYLE["running"]), Text(done, "dim"), note
 
 
 def describe_error(error: BaseException) -> str:

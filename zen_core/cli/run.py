@@ -126,6 +126,8 @@ def _prepare(reference: str, settings: Settings, engine: RunningAdapter) -> RunR
     options = read_options(engine, settings)
     built = load_pipeline(reference, settings).build(settings)
     manifest = build_manifest(built.spec, built.functions, settings)
+    if images := sorted({step.environment.image or "" for step in built.spec.steps if step.environment} - {""}):
+        click.echo(f"note: steps run in this environment, not in {', '.join(images)}", err=True)
     return RunRequest(manifest=manifest, functions=built.functions, settings=settings, options=options)
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from zen_core.adapter.features import WAIVABLE, Feature, SupportTable
 from zen_core.adapter.options import AdapterOptions
-from zen_core.contract.bindings import DictBinding, ListBinding, iter_outputs
+from zen_core.contract.bindings import (
+    DictBinding,
+    EitherBinding,
+    ElementBinding,
+    ExternalBinding,
+    ListBinding,
+    SecretBinding,
+    iter_leaves,
+    iter_outputs,
+)
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import ConfigError, UnsupportedFeatureError
-from zen_core.ir.specs import PipelineSpec, RetrySpec, ScheduleSpec, StepSpec
+from zen_core.ir.specs import EnvironmentSpec, PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +35,13 @@ class FeatureUse:
 def uses_of(spec: PipelineSpec) -> tuple[FeatureUse, ...]:
     """Every use of a feature: those of the pipeline first, then step by step."""
     found = [FeatureUse(feature, None, spec.source or "") for feature in _pipeline_features(spec)]
+    step_by_name = spec.step_by_name
     for step in spec.steps:
-        found += [FeatureUse(feature, step.name, step.source or "") for feature in _step_features(step)]
+        features = _map_features(step, step_by_name) if step.kind == "expander" else _step_features(step)
+        found += [FeatureUse(feature, step.name, step.source or "") for feature in features]
+    for hook in spec.hooks:
+        found.append(FeatureUse(_HOOK[hook.on or "failure"], hook.name, hook.source or ""))
+        found += [FeatureUse(feature, hook.name, hook.source or "") for feature in _step_features(hook)]
     return tuple(found)
 
 
@@ -68,6 +82,8 @@ def _pipeline_features(spec: PipelineSpec) -> Iterator[Feature]:
         yield from _schedule_features(spec.schedule)
     if spec.tags:
         yield Feature.TAGS
+    if spec.max_parallel is not None:
+        yield Feature.MAX_PARALLEL
 
 
 def _schedule_features(schedule: ScheduleSpec) -> Iterator[Feature]:
@@ -86,23 +102,79 @@ _OVERLAP = {
 }
 
 
+_HOOK = {"failure": Feature.ON_FAILURE, "success": Feature.ON_SUCCESS}
+
+
+def _map_features(expander: StepSpec, step_by_name: Mapping[str, StepSpec]) -> Iterator[Feature]:
+    yield Feature.MAP
+    if len(expander.inputs) > 1:
+        yield Feature.MAP_ZIP
+    if any(step_by_name[output.step].map for item in expander.inputs for output in iter_outputs(item.binding)):
+        yield Feature.MAP_OF_MAP
+    if expander.when:
+        yield Feature.MAP_IN_BRANCH
+
+
 def _step_features(step: StepSpec) -> Iterator[Feature]:
+    if step.kind == "gate":
+        yield Feature.CONDITION
+        if step.when:
+            yield Feature.NESTED_CONDITION
+    if step.when and not step.when.taken:
+        yield Feature.OTHERWISE
     if len(step.outputs) > 1:
         yield Feature.MULTIPLE_OUTPUTS
-    if any(_collects(item.binding) for item in step.inputs):
-        yield Feature.COLLECTED_INPUTS
+    yield from _input_features(step)
     if step.after:
         yield Feature.ORDERING
+    if step.map and step.map.chunk > 1:
+        yield Feature.MAP_CHUNK
+    if step.map and step.map.max_parallel is not None:
+        yield Feature.MAP_MAX_PARALLEL
     if step.retry:
         yield from _retry_features(step.retry)
     if step.timeout_seconds is not None:
         yield Feature.TIMEOUT
-    if step.resources and (step.resources.cpu is not None or step.resources.memory_bytes is not None):
-        yield Feature.RESOURCES
-    if step.resources and (step.resources.gpu is not None or step.resources.gpu_type is not None):
-        yield Feature.GPU
+    if step.resources:
+        yield from _resource_features(step.resources)
+    if step.environment:
+        yield from _environment_features(step.environment)
     if step.tags:
         yield Feature.TAGS
+
+
+def _input_features(step: StepSpec) -> Iterator[Feature]:
+    leaves = [leaf for item in step.inputs for _, leaf in iter_leaves(item.binding)]
+    if any(_collects(item.binding) for item in step.inputs):
+        yield Feature.COLLECTED_INPUTS
+    if step.map and any(isinstance(leaf, ElementBinding) and leaf.step != step.map.expander for leaf in leaves):
+        yield Feature.MAP_CHAIN
+    for kind, feature in _LEAVES.items():
+        if any(isinstance(leaf, kind) for leaf in leaves):
+            yield feature
+
+
+_LEAVES = {
+    EitherBinding: Feature.EITHER,
+    ExternalBinding: Feature.EXTERNAL_ARTIFACT,
+    SecretBinding: Feature.SECRET,
+}
+
+
+def _resource_features(resources: ResourceSpec) -> Iterator[Feature]:
+    if resources.cpu is not None or resources.memory_bytes is not None:
+        yield Feature.RESOURCES
+    if resources.gpu is not None or resources.gpu_type is not None:
+        yield Feature.GPU
+
+
+def _environment_features(environment: EnvironmentSpec) -> Iterator[Feature]:
+    if environment.image is not None:
+        yield Feature.IMAGE
+    if environment.requirements:
+        yield Feature.REQUIREMENTS
+    if environment.python is not None:
+        yield Feature.PYTHON_VERSION
 
 
 def _collects(binding: object) -> bool:

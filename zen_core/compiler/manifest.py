@@ -32,7 +32,7 @@ def build_manifest(
     """
     roots = ImportRoots.of(settings)
     found = {entry_point: fingerprint_step(function, roots=roots) for entry_point, function in functions.items()}
-    fingerprints = {step.name: found[step.entry_point] for step in spec.steps}
+    fingerprints = {step.name: found[step.entry_point] for step in (*spec.steps, *spec.hooks) if step.entry_point}
     return PipelineManifest(
         project=settings.project,
         pipeline=spec.name,

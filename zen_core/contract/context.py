@@ -9,6 +9,23 @@ from pathlib import Path
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A step run that failed, as a hook is told of it. The message is masked.
+
+    Attributes:
+        step: the step's name.
+        map_index: the element's index in a fan-out, else None.
+        type: the exception's type, with its module unless it is a built-in one; "" where the process just vanished.
+        message: the exception's text.
+    """
+
+    step: str
+    map_index: int | None
+    type: str
+    message: str
+
+
 @dataclass(frozen=True)
 class StepContext:
     """The running step.
@@ -20,6 +37,7 @@ class StepContext:
         attempt: 1 for the first attempt.
         map_index: the element's index in a fan-out, else None.
         scratch: an empty folder of this attempt's own, removed afterwards.
+        failures: in a hook, the step runs that failed; else empty.
     """
 
     run_id: str
@@ -28,6 +46,7 @@ class StepContext:
     attempt: int
     map_index: int | None
     scratch_factory: Callable[[], Path] = field(repr=False)
+    failures: tuple[StepFailure, ...] = ()
     metrics: list[tuple[str, float, int | None]] = field(default_factory=list, repr=False)
     params: dict[str, Any] = field(default_factory=dict, repr=False)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from zen_core.contract.bindings import Binding, binding_from_json
 from zen_core.contract.canonical import canonical_json
+from zen_core.contract.conditions import Condition, condition_from_json
 from zen_core.errors import ManifestError
 
 MANIFEST_VERSION = 1
@@ -68,9 +69,28 @@ class CodeFingerprint:
         return "mlflow" in self.imports
 
 
+NO_CODE = CodeFingerprint("", "none")
+"""The fingerprint of gates and expanders, which run no code of the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentManifest:
+    """What a step needs around its code; empty: nothing in particular."""
+
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class StepManifest:
-    """One step, as the shim needs it."""
+    """One step, as the shim needs it.
+
+    Attributes:
+        entry_point: the user's function; "" for a gate and an expander.
+        condition: of a gate.
+        expander: of a step of a map: what says how many elements there are.
+        on: of a hook: how the run must have ended.
+    """
 
     name: str
     entry_point: str
@@ -79,6 +99,12 @@ class StepManifest:
     cache: CacheManifest
     fingerprint: CodeFingerprint
     timeout_seconds: float | None = None
+    kind: str = "step"
+    condition: Condition | None = None
+    expander: str = ""
+    chunk: int = 1
+    environment: EnvironmentManifest = EnvironmentManifest()
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +157,31 @@ class PipelineManifest:
 
     @cached_property
     def steps(self) -> Mapping[str, StepManifest]:
-        """The steps by name, in the IR's order."""
-        return {
-            document["name"]: StepManifest(
-                name=document["name"],
-                entry_point=document["entry_point"],
-                inputs=tuple(
-                    InputManifest(item["name"], item["type"], binding_from_json(item["binding"]))
-                    for item in document["inputs"]
-                ),
-                outputs=tuple(OutputManifest(item["name"], item["type"]) for item in document["outputs"]),
-                cache=_cache_from_json(document["cache"]),
-                fingerprint=self.fingerprints[document["name"]],
-                timeout_seconds=document.get("timeout_seconds"),
-            )
-            for document in self.ir["steps"]
-        }
+        """The steps by name, in the IR's order; hooks come last."""
+        documents = (*self.ir["steps"], *self.ir.get("hooks", ()))
+        return {document["name"]: self._step(document) for document in documents}
+
+    def _step(self, document: Mapping[str, Any]) -> StepManifest:
+        fan_out, environment = document.get("map") or {}, document.get("environment") or {}
+        condition = document.get("condition")
+        return StepManifest(
+            name=document["name"],
+            entry_point=document.get("entry_point", ""),
+            inputs=tuple(
+                InputManifest(item["name"], item["type"], binding_from_json(item["binding"]))
+                for item in document["inputs"]
+            ),
+            outputs=tuple(OutputManifest(item["name"], item["type"]) for item in document["outputs"]),
+            cache=_cache_from_json(document["cache"]),
+            fingerprint=self.fingerprints.get(document["name"], NO_CODE),
+            timeout_seconds=document.get("timeout_seconds"),
+            kind=document.get("kind", "step"),
+            condition=condition_from_json(condition) if condition else None,
+            expander=fan_out.get("expander", ""),
+            chunk=fan_out.get("chunk", 1),
+            environment=EnvironmentManifest(environment.get("python", ""), tuple(environment.get("requirements", ()))),
+            on=document.get("on", ""),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document that `read_manifest` reads."""

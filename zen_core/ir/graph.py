@@ -21,9 +21,37 @@ def read_steps(step: StepSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(output.step for item in step.inputs for output in iter_outputs(item.binding)))
 
 
+def waits_of(step: StepSpec) -> tuple[str, ...]:
+    """The steps that it waits for: those it reads, those of `after`, its branch's gate, its map's expander."""
+    gate = (step.when.gate,) if step.when else ()
+    expander = (step.map.expander,) if step.map else ()
+    return tuple(dict.fromkeys((*read_steps(step), *step.after, *gate, *expander)))
+
+
 def upstream_edges(steps: Iterable[StepSpec]) -> Edges:
-    """For each step the steps that it waits for: those it reads first, then those of `after`."""
-    return {step.name: tuple(dict.fromkeys((*read_steps(step), *step.after))) for step in steps}
+    """For each step the steps that it waits for (`waits_of`)."""
+    return {step.name: waits_of(step) for step in steps}
+
+
+def steps_by_gate(steps: Iterable[StepSpec]) -> dict[str, dict[bool, tuple[str, ...]]]:
+    """For each gate the steps of its two branches, without those of gates within; in declaration order."""
+    steps = tuple(steps)
+    found: dict[tuple[str, bool], list[str]] = {}
+    for step in steps:
+        if step.when:
+            found.setdefault((step.when.gate, step.when.taken), []).append(step.name)
+    gates = [step.name for step in steps if step.kind == "gate"]
+    return {gate: {taken: tuple(found.get((gate, taken), ())) for taken in (True, False)} for gate in gates}
+
+
+def steps_by_expander(steps: Iterable[StepSpec]) -> dict[str, tuple[StepSpec, ...]]:
+    """For each expander the steps of its map, in declaration order."""
+    steps = tuple(steps)
+    found: dict[str, list[StepSpec]] = {step.name: [] for step in steps if step.kind == "expander"}
+    for step in steps:
+        if step.map and step.map.expander in found:
+            found[step.map.expander].append(step)
+    return {expander: tuple(members) for expander, members in found.items()}
 
 
 def downstream_edges(steps: Iterable[StepSpec]) -> Edges:

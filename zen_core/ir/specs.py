@@ -7,6 +7,7 @@ pipeline that does not use them. `description` and `source` never count in the d
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -15,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from zen_core.contract.bindings import (
     ConstantBinding,
     DictBinding,
+    EitherBinding,
+    ElementBinding,
+    ExternalBinding,
     ListBinding,
     OutputBinding,
     ParameterBinding,
+    SecretBinding,
 )
 from zen_core.contract.canonical import canonical_json, digest_json
+from zen_core.contract.conditions import AndTerm, CompareTerm, InputTerm, NotTerm, OrTerm
 
 IR_VERSION: Literal[1] = 1
 _NOT_IN_DIGEST = ("description", "source")
@@ -33,9 +39,24 @@ EntryPoint = Annotated[
 ]
 """`module:qualname`, from the import root."""
 AnyBinding = Annotated[
-    ParameterBinding | ConstantBinding | OutputBinding | ListBinding | DictBinding,
+    ParameterBinding
+    | ConstantBinding
+    | OutputBinding
+    | ListBinding
+    | DictBinding
+    | ElementBinding
+    | EitherBinding
+    | ExternalBinding
+    | SecretBinding,
     Field(discriminator="kind"),
 ]
+AnyCondition = Annotated[InputTerm | CompareTerm | AndTerm | OrTerm | NotTerm, Field(discriminator="kind")]
+StepKind = Literal["step", "gate", "expander", "hook"]
+"""What runs: the user's function; or, made by Zen, a condition or the start of a map; or the user's hook."""
+TAKEN = "taken"
+"""The one output of a gate: a bool."""
+COUNT = "count"
+"""The output of an expander that says how many elements there are; the others are its collections."""
 
 
 class Spec(BaseModel):
@@ -123,19 +144,59 @@ class OutputSpec(Spec):
     type: str
 
 
+class BranchSpec(Spec):
+    """The branch that a step lies in: it runs when the gate's answer is `taken`."""
+
+    gate: Name
+    taken: bool
+
+
+class MapSpec(Spec):
+    """That a step runs once for each element of a collection. Steps with one expander form one map: element by element.
+
+    A native task runs `chunk` elements, each a step run of its own.
+    """
+
+    expander: Name
+    chunk: int = Field(default=1, ge=1)
+    max_parallel: int | None = Field(default=None, ge=1)
+    """How many native tasks of this step may run at the same time."""
+
+
+class EnvironmentSpec(Spec):
+    """What a step needs around its code."""
+
+    python: str | None = None
+    """A version specifier such as ">=3.11,<3.13"."""
+    requirements: tuple[str, ...] = ()
+    """Requirements in the form of PEP 508, sorted; checked in the task before the step starts."""
+    image: str | None = None
+    """The container image that the task runs in."""
+
+
 class StepSpec(Spec):
     """One step: which function, what goes in and comes out, and how it is to be run."""
 
     name: Name
-    entry_point: EntryPoint
+    kind: StepKind = "step"
+    entry_point: EntryPoint | None = None
+    """The user's function; None for a gate and an expander, which are Zen's own code."""
     inputs: tuple[InputSpec, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
     after: tuple[Name, ...] = ()
     """Steps that must be done before, besides those whose outputs are read; sorted."""
+    when: BranchSpec | None = None
+    """The innermost branch that the step lies in; an outer one holds through the gate's own."""
+    condition: AnyCondition | None = None
+    """Of a gate: what it asks, over its inputs by name."""
+    map: MapSpec | None = None
+    on: Literal["failure", "success"] | None = None
+    """Of a hook: how the run must have ended."""
     retry: RetrySpec | None = None
     timeout_seconds: float | None = Field(default=None, gt=0)
     """Per attempt."""
     resources: ResourceSpec | None = None
+    environment: EnvironmentSpec | None = None
     cache: CacheSpec
     tags: tuple[str, ...] = ()
     description: str | None = None
@@ -151,7 +212,11 @@ class PipelineSpec(Spec):
     parameters: tuple[ParameterSpec, ...] = ()
     steps: tuple[StepSpec, ...]
     """In a topological order that is the same for the same pipeline."""
+    hooks: tuple[StepSpec, ...] = ()
+    """Steps of kind `hook`: run after all others, and never part of what the run's status says."""
     schedule: ScheduleSpec | None = None
+    max_parallel: int | None = Field(default=None, ge=1)
+    """How many steps of one run may run at the same time."""
     tags: tuple[str, ...] = ()
     description: str | None = None
     source: str | None = None
@@ -165,6 +230,12 @@ class PipelineSpec(Spec):
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Read an IR document of this version (older ones: `ir.upgrade`)."""
         return cls.model_validate_json(json.dumps(document))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields, whose digest is its own."""
+        copied = super().model_copy(update=dict(update or {}), deep=deep)
+        copied.__dict__.pop("digest", None)
+        return copied
 
     @cached_property
     def digest(self) -> str:
@@ -200,7 +271,6 @@ def _without_none(value: Any, *, inside_value: bool = False) -> Any:
 
 def _without_comments(document: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in document.items() if key not in _NOT_IN_DIGEST}
-    kept["steps"] = [
-        {key: value for key, value in step.items() if key not in _NOT_IN_DIGEST} for step in document["steps"]
-    ]
+    for part in ("steps", "hooks"):
+        kept[part] = [{key: value for key, value in step.items() if key not in _NOT_IN_DIGEST} for step in kept[part]]
     return kept

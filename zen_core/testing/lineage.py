@@ -1,8 +1,9 @@
 """The canonical form of a run's lineage: what must be equal, whichever orchestrator ran the pipeline.
 
 Left out is what belongs to one run or one engine: ids, times, addresses, versions, attempts, logs, MLflow runs, and
-the steps that only an adapter makes (gates, expanders, hooks). What stays are the parameters and, for each step, its
-status, cache key, the digests that went in and came out, its metrics, and the edges.
+the steps that are none of the user's graph (gates, expanders, hooks). What stays are the parameters and, for each step,
+its status, cache key, the digests that went in and came out, its metrics, and the edges. An element of a map comes from
+what was mapped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def canonical_lineage(show: Mapping[str, Any], *, tell_cached: bool = False) -> 
     """
     steps = [step for step in show["steps"] if step.get("kind", "step") == "step"]
     producers = _producers(steps)
+    _look_through(show["steps"], producers)
     return {
         "pipeline": show["pipeline"],
         "ir_digest": show["ir_digest"],
@@ -53,6 +55,17 @@ def _producers(steps: list[Mapping[str, Any]]) -> dict[str, set[str]]:
         for name, output in step["outputs"].items():
             found.setdefault(output["artifact_id"], set()).add(f"{_label(step)}.{name}")
     return found
+
+
+def _look_through(steps: list[Mapping[str, Any]], producers: dict[str, set[str]]) -> None:
+    """Let what an expander made be the producers' of what it was made from, so that no edge ends at an expander."""
+    for step in steps:
+        if step.get("kind") == "expander":
+            for port, item in step["inputs"].items():
+                if port in step["outputs"]:
+                    sources = [item, *item.get("items", {}).values()]
+                    found = {name for source in sources for name in producers.get(source["artifact_id"] or "", ())}
+                    producers.setdefault(step["outputs"][port]["artifact_id"], set()).update(found)
 
 
 def _canonical_step(step: Mapping[str, Any], producers: Mapping[str, set[str]], tell_cached: bool) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import click
@@ -17,11 +20,15 @@ from zen_core.cli.output import (
     short_digest,
     short_id,
 )
+from zen_core.contract.conditions import condition_from_json, condition_text
 from zen_core.contract.values import TAG
 from zen_metadata.query.artifacts import ArtifactVersion
+from zen_metadata.query.rules import ANSWERS
 from zen_metadata.query.runs import Run, StepRun
 
 _LONGEST_VALUE = 60
+_SHOWN_ERRORS = 3
+"""Of the elements of one map."""
 
 
 def print_run(run: Run) -> None:
@@ -45,12 +52,12 @@ def print_run(run: Run) -> None:
         }
     )
     if run.steps:
+        groups = [list(group) for _, group in groupby(run.steps, key=lambda step: step.name)]
         click.echo()
-        _print_steps(run)
-        _print_metrics(run)
-    for step in run.steps:
-        if step.error is not None:
-            _print_error(run, step)
+        _print_steps(run, groups)
+        _print_metrics(groups)
+        for group in groups:
+            _print_errors(run, group)
 
 
 def show_value(value: Any) -> str:
@@ -70,29 +77,95 @@ def _untagged(value: Any) -> Any:
     return value
 
 
-def _print_steps(run: Run) -> None:
+def _print_steps(run: Run, groups: Sequence[Sequence[StepRun]]) -> None:
+    conditions = {step["name"]: step["condition"] for step in run.ir["steps"] if step.get("condition")}
     print_table(
         ("step", "status", "attempts", "took", "reused from", "outputs"),
         [
             (
-                step.label if step.kind == "step" else f"{step.label} ({step.kind})",
-                step.status,
-                str(step.attempts or ""),
-                format_seconds(step.seconds),
-                short_id(step.reused_from or ""),
-                ", ".join(f"{name} {_show_output(output)}" for name, output in step.outputs.items()),
+                _label_of(group),
+                _status_of(group),
+                str(sum(step.attempts for step in group) or ""),
+                format_seconds(_seconds_of(group)),
+                short_id(_only({step.reused_from or "" for step in group})),
+                _outputs_of(group, conditions),
             )
-            for step in run.steps
+            for group in groups
         ],
         right=("attempts", "took"),
     )
 
 
-def _print_metrics(run: Run) -> None:
-    rows = [(step.label, name, f"{value:g}") for step in run.steps for name, value in step.metrics.items()]
+def _label_of(group: Sequence[StepRun]) -> str:
+    """`train`; `when (gate)`; `fit[0..999]` for the elements of a map."""
+    first = group[0]
+    if len(group) > 1:
+        return f"{first.name}[{first.map_index}..{group[-1].map_index}]"
+    return first.label if first.kind == "step" else f"{first.label} ({first.kind})"
+
+
+def _status_of(group: Sequence[StepRun]) -> str:
+    """`completed`; `998 completed, 2 failed` where elements differ."""
+    counts = Counter(step.status for step in group)
+    if len(counts) == 1:
+        return group[0].status
+    return ", ".join(f"{count} {status}" for status, count in counts.most_common())
+
+
+def _seconds_of(group: Sequence[StepRun]) -> float | None:
+    """From the first beginning to the last end; None while something goes on."""
+    starts = [step.started_at for step in group if step.started_at]
+    ends = [step.ended_at for step in group if step.ended_at]
+    if not starts or len(ends) < len(starts):
+        return None
+    return (max(ends) - min(starts)).total_seconds()
+
+
+def _outputs_of(group: Sequence[StepRun], conditions: Mapping[str, Any]) -> str:
+    first = group[0]
+    if len(group) > 1:
+        counts = Counter(name for step in group for name in step.outputs)
+        return ", ".join(f"{count} {name}" for name, count in counts.items())
+    answer = first.outputs.get(ANSWERS.get(first.kind, ""))
+    if answer is not None and first.name in conditions:
+        return (
+            f"{condition_text(condition_from_json(conditions[first.name]))}: {show_value(answer.record.inline_value)}"
+        )
+    shown = first.outputs if answer is None else {ANSWERS[first.kind]: answer}
+    return ", ".join(f"{name} {_show_output(output)}" for name, output in shown.items())
+
+
+def _only(values: set[str]) -> str:
+    """The value that all have; "" where they differ."""
+    return next(iter(values)) if len(values) == 1 else ""
+
+
+def _print_metrics(groups: Sequence[Sequence[StepRun]]) -> None:
+    rows = []
+    for group in groups:
+        found: dict[str, list[float]] = {}
+        for step in group:
+            for name, value in step.metrics.items():
+                found.setdefault(name, []).append(value)
+        rows += [(_label_of(group), name, _range(values)) for name, values in found.items()]
     if rows:
         click.echo()
         print_table(("step", "metric", "value"), rows, right=("value",))
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if len(values) == 1 or low == high else f"{low:g} … {high:g}"
+
+
+def _print_errors(run: Run, group: Sequence[StepRun]) -> None:
+    failed = [step for step in group if step.error is not None]
+    for step in failed[:_SHOWN_ERRORS]:
+        _print_error(run, step)
+    if len(failed) > _SHOWN_ERRORS:
+        more = f"{len(failed) - _SHOWN_ERRORS} more elements of {group[0].name!r} failed"
+        print_heading(more)
+        print_line((f"zen show {short_id(run.run_id)} --json", "dim"), ("  lists them all", "dim"))
 
 
 def _print_error(run: Run, step: StepRun) -> None:

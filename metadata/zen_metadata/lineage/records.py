@@ -107,7 +107,8 @@ class ArtifactRecord:
         location: the path of the bytes below the artifact store's root; for `kind` "source" the file's reference.
         version: 1, 2, … within project, pipeline and name; given by the store, None before.
         inline_value: the value in JSON form, when it is a scalar under 1 kB (then `has_inline_value` is set).
-        kind: `value` (stored by Zen) or `source` (a file outside that a pipeline read; only its digest is known).
+        kind: `value` (stored by Zen), `internal` (what a gate or an expander answered: it has no versions, and is not
+            listed) or `source` (a file outside that a pipeline read; only its digest is known).
     """
 
     artifact_id: str
@@ -121,7 +122,7 @@ class ArtifactRecord:
     serializer_version: int
     location: str
     size_bytes: int
-    kind: Literal["value", "source"] = "value"
+    kind: Literal["value", "internal", "source"] = "value"
     has_inline_value: bool = False
     inline_value: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -254,6 +255,14 @@ class OutboxRecord:
     attempt_id: str | None
     created_at: datetime
     tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepRunOutputs:
+    """How a step run stands and what it made: what a later step of the same run asks about it."""
+
+    status: StepRunStatus
+    outputs: Mapping[str, ArtifactRecord]
 
 
 @dataclass(frozen=True, slots=True)

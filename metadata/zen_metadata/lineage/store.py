@@ -22,6 +22,7 @@ from zen_metadata.lineage.records import (
     OutboxRecord,
     RunRecord,
     RunStatus,
+    StepRunOutputs,
     StepRunRecord,
     StepRunState,
     StepRunStatus,
@@ -89,6 +90,15 @@ class LineageStore(Protocol):
     def apply_once(self, event_id: str, apply: Any) -> bool:
         """Call `apply()` unless an event of this id was applied before; answer whether it was called."""
 
+    def claim_once(self, event_id: str) -> bool:
+        """Whether the caller is the first to claim this id, for all time: of several at once, one."""
+
+    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str:
+        """Let an artifact stand for a name in a run; answer with the one that does. The first one wins."""
+
+    def find_pins(self, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The artifacts that stand for names in a run, by name."""
+
     def find_file_digest(self, url: str, version: str) -> str | None:
         """The remembered digest of a file's content, for this version of it (size and mtime, or ETag)."""
 
@@ -134,6 +144,12 @@ class LineageStore(Protocol):
     ) -> Sequence[ArtifactRecord]:
         """Versions of artifacts, newest first. Of `kind` "source": the files that were read, which have no versions."""
 
+    def find_artifact_names(self, project: str, *, name: str | None = None) -> Sequence[tuple[str, str]]:
+        """All pairs of pipeline and artifact name that have versions; with `name`, those of this name."""
+
+    def find_version(self, project: str, pipeline: str, name: str, version: int | None) -> ArtifactRecord | None:
+        """One version of an artifact, deleted or not; without a version, the latest that is not deleted."""
+
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
     ) -> Sequence[RunRecord]:
@@ -158,7 +174,15 @@ class LineageStore(Protocol):
         """The step runs by id, which say run and step; unknown ids are left out."""
 
     def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
-        """For many runs at once: the status of each step run, by run id and `step` or `step[index]`."""
+        """For many runs at once: the status of each step run but hooks, by run id and `step` or `step[index]`."""
+
+    def find_answers(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """For many runs at once: what gates (a bool) and expanders (a count) answered, by run id and step."""
+
+    def find_outputs(
+        self, run_id: str, step: str, *, map_index: int | None = None
+    ) -> Mapping[int | None, StepRunOutputs]:
+        """The step runs of one step by map index, or the one of an index."""
 
     def find_producers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """For each artifact, the artifacts that the attempt which stored it had as inputs."""

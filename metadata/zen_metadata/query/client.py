@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from zen_core.contract.settings import Settings, find_root, load_settings
 from zen_core.errors import NotFoundError, UsageError
-from zen_metadata.lineage.records import RunRecord, StepRunStatus
+from zen_metadata.lineage.records import RunRecord
 from zen_metadata.query.artifacts import ArtifactVersion, find_versions
 from zen_metadata.query.lineage import Direction, LineageGraph, artifact_graph, run_graph
+from zen_metadata.query.rules import Facts, PipelineRules, facts_from_labels, rules_of
 from zen_metadata.query.runs import Run
 from zen_metadata.query.stores import ReadStores
 
 LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    """An IR document and the rules that follow from it: the same for many runs."""
+
+    ir: Mapping[str, Any]
+    rules: PipelineRules
 
 
 class Client:
@@ -44,9 +54,20 @@ class Client:
         records = store.find_runs(self.settings.project, pipeline=pipeline, limit=limit)
         if pipeline is not None and not records:
             self._refuse_unknown_pipeline(pipeline)
-        statuses = store.find_step_statuses([record.run_id for record in records]) if records else {}
-        irs: dict[str, Mapping[str, Any]] = {}
-        return [self._open(record, irs, statuses.get(record.run_id, {})) for record in records]
+        if not records:
+            return []
+        known: dict[str, _Pipeline] = {}
+        statuses = store.find_step_statuses([record.run_id for record in records])
+        asked = [record.run_id for record in records if self._pipeline(record, known).rules.has_answers]
+        answers = store.find_answers(asked) if asked else {}
+        return [
+            self._open(
+                record,
+                known,
+                facts_from_labels(statuses.get(record.run_id, {}), answers.get(record.run_id, {})),
+            )
+            for record in records
+        ]
 
     def run(self, run_id: str = LATEST) -> Run:
         """One run, by its id, a beginning of it that is unique, or `latest`.
@@ -119,14 +140,20 @@ class Client:
     def _open(
         self,
         record: RunRecord,
-        irs: dict[str, Mapping[str, Any]],
-        statuses: Mapping[str, StepRunStatus] | None = None,
+        known: dict[str, _Pipeline],
+        facts: Facts | None = None,
     ) -> Run:
-        if record.ir_digest not in irs:
+        pipeline = self._pipeline(record, known)
+        return Run(record, pipeline.ir, self._stores, facts=facts, rules=pipeline.rules)
+
+    def _pipeline(self, record: RunRecord, known: dict[str, _Pipeline]) -> _Pipeline:
+        found = known.get(record.ir_digest)
+        if found is None:
             document = self._stores.lineage.get_ir(record.project, record.ir_digest)
             # A run whose IR is still in the spool is shown by its step runs alone.
-            irs[record.ir_digest] = document or {"steps": []}
-        return Run(record, irs[record.ir_digest], self._stores, statuses=statuses)
+            ir = document or {"steps": []}
+            found = known[record.ir_digest] = _Pipeline(ir, rules_of(ir))
+        return found
 
     def _unknown_run(self, run_id: str) -> NotFoundError:
         known = self._stores.lineage.find_runs(self.settings.project, limit=200)

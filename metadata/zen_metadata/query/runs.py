@@ -19,13 +19,8 @@ from zen_metadata.lineage.records import (
 )
 from zen_metadata.query.artifacts import ArtifactVersion
 from zen_metadata.query.nearest import did_you_mean
-from zen_metadata.query.status import (
-    derive_absent_statuses,
-    derive_run_status,
-    predecessors_by_step,
-    status_from,
-    statuses_by_step,
-)
+from zen_metadata.query.rules import Derived, Facts, PipelineRules, facts_of, rules_of
+from zen_metadata.query.status import derive_final_statuses, is_reopened, status_from
 from zen_metadata.query.stores import ReadStores
 
 MLFLOW = "mlflow"
@@ -36,7 +31,8 @@ class StepRun:
 
     Attributes:
         name: the step's name.
-        map_index: the element's index in a fan-out, else None.
+        map_index: the element's index in a fan-out; None for other steps, and for a fan-out that never began.
+        kind: `step`; or gate, expander, hook.
         status: running, completed, cached, failed, skipped, upstream_failed, cancelled or lost.
         state: what the store knows; None for a step that never began.
     """
@@ -48,9 +44,13 @@ class StepRun:
         status: StepRunStatus,
         state: StepRunState | None,
         stores: ReadStores,
+        *,
+        map_index: int | None,
+        kind: str,
     ) -> None:
         self.name = name
-        self.map_index = state.step_run.map_index if state else None
+        self.map_index = map_index
+        self.kind = kind
         self.status = status
         self.state = state
         self._run = run
@@ -60,11 +60,6 @@ class StepRun:
     def label(self) -> str:
         """`name`, or `name[index]` for an element of a fan-out."""
         return self.name if self.map_index is None else f"{self.name}[{self.map_index}]"
-
-    @property
-    def kind(self) -> str:
-        """`step`; or gate, expander, hook for what the compiler added."""
-        return self.state.step_run.kind if self.state else "step"
 
     @property
     def attempts(self) -> int:
@@ -193,7 +188,8 @@ class Run:
     Args:
         record: the run as it is stored.
         ir: its IR document.
-        statuses: the statuses of its step runs where they are known already (`step` or `step[index]`).
+        facts: how its step runs stand, where that is known already.
+        rules: those of the IR, where they are worked out already.
     """
 
     def __init__(
@@ -202,12 +198,14 @@ class Run:
         ir: Mapping[str, Any],
         stores: ReadStores,
         *,
-        statuses: Mapping[str, StepRunStatus] | None = None,
+        facts: Facts | None = None,
+        rules: PipelineRules | None = None,
     ) -> None:
         self.record = record
         self.ir = ir
         self._stores = stores
-        self._known_statuses = statuses
+        self._facts = facts
+        self._rules = rules_of(ir) if rules is None else rules
 
     @property
     def run_id(self) -> str:
@@ -232,19 +230,20 @@ class Run:
     @cached_property
     def status(self) -> RunStatus:
         """running, completed, failed, cancelled or lost: derived from the step runs."""
-        if self._known_statuses is not None and self._settled(self._known_statuses):
+        if self._is_settled:
             assert self.record.closed_status is not None
             return self.record.closed_status
-        return derive_run_status(self.record, self.ir, self.states)
+        reopened = is_reopened(self.record, self.states)
+        return status_from(self._rules, facts_of(self.states), closed=self.record.closed_status, reopened=reopened)
 
     @cached_property
     def ended_at(self) -> datetime | None:
         """When it was over; None while it goes on."""
         if self.status == "running":
             return None
-        if self._known_statuses is not None and self._settled(self._known_statuses):
+        if self._is_settled:
             return self.record.ended_at
-        ends = [state.ended_at for state in self.states if state.ended_at]
+        ends = [state.ended_at for state in self.states if state.ended_at and state.step_run.kind != "hook"]
         return max([*ends, *([self.record.ended_at] if self.record.ended_at else [])], default=None)
 
     @property
@@ -266,22 +265,23 @@ class Run:
 
     @cached_property
     def steps(self) -> tuple[StepRun, ...]:
-        """The step runs in the pipeline's order; once the run is over, also the steps that never began."""
-        states: dict[str, list[StepRunState]] = {}
+        """The step runs in the pipeline's order, hooks last; once the run is over, also those that never began."""
+        found: dict[str, dict[int | None, StepRunState]] = {}
         for state in self.states:
-            states.setdefault(state.step_run.step, []).append(state)
-        absent = derive_absent_statuses(
-            self._predecessors,
-            statuses_by_step((s.step_run.step, s.status) for s in self.states),
-            self.status,
-        )
+            found.setdefault(state.step_run.step, {})[state.step_run.map_index] = state
+        kind_by_step = {name: rule.kind for name, rule in self._rules.steps.items()}
+        kind_by_step.update((hook["name"], "hook") for hook in self.ir.get("hooks", ()))
+        final = {} if self.status == "running" else self._final_statuses
         steps: list[StepRun] = []
         # What another version of the pipeline left behind comes last.
-        for name in dict.fromkeys([*self._predecessors, *states]):
-            for state in sorted(states.get(name, ()), key=lambda item: item.step_run.map_index or 0):
-                steps.append(StepRun(self, name, state.status, state, self._stores))
-            if name in absent:
-                steps.append(StepRun(self, name, absent[name], None, self._stores))
+        for name in dict.fromkeys([*kind_by_step, *found]):
+            states = found.get(name, {})
+            for index in sorted({*states, *final.get(name, {})}, key=lambda item: -1 if item is None else item):
+                known = states.get(index)
+                status = known.status if known else final[name][index]
+                assert status is not None, "nothing is open in a run that is over"
+                kind = known.step_run.kind if known else kind_by_step[name]
+                steps.append(StepRun(self, name, status, known, self._stores, map_index=index, kind=kind))
         return tuple(steps)
 
     def step(self, name: str, map_index: int | None = None) -> StepRun:
@@ -326,13 +326,15 @@ class Run:
         return f"<Run {self.run_id} of {self.pipeline}: {self.status}>"
 
     @cached_property
-    def _predecessors(self) -> Mapping[str, frozenset[str]]:
-        return predecessors_by_step(self.ir)
+    def _final_statuses(self) -> Derived:
+        return derive_final_statuses(self._rules, facts_of(self.states), self.status)
 
-    def _settled(self, known: Mapping[str, StepRunStatus]) -> bool:
+    @cached_property
+    def _is_settled(self) -> bool:
         """Whether the closing call and the step runs agree, so that nothing more need be read."""
         closed = self.record.closed_status
-        if closed is None or "running" in known.values():
+        if self._facts is None or closed is None:
             return False
-        statuses = statuses_by_step((label.partition("[")[0], status) for label, status in known.items())
-        return closed == status_from(self._predecessors, statuses, closed=closed)
+        if any("running" in found.values() for found in self._facts.statuses.values()):
+            return False
+        return closed == status_from(self._rules, self._facts, closed=closed)

@@ -9,58 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zen_core.contract.bindings import upstream_steps
 from zen_metadata.lineage.records import RunRecord, RunStatus, StepRunState, StepRunStatus
-
-DONE = frozenset({"completed", "cached", "skipped"})
-"""Step statuses after which the next step may run."""
-BROKEN = frozenset({"failed", "upstream_failed", "lost", "cancelled"})
-"""Step statuses that keep every later step from running."""
-
-StatusesByStep = Mapping[str, Sequence[StepRunStatus]]
-"""The statuses of the step runs of each step: one, or one for each element of a fan-out."""
-
-
-def predecessors_by_step(ir: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """The steps of an IR document in its (topological) order, each with those it waits for, data or ordering."""
-    return {step["name"]: upstream_steps(step) for step in ir["steps"]}
+from zen_metadata.query.rules import BROKEN, DONE, Derived, Facts, PipelineRules, derive_statuses, facts_of, rules_of
 
 
 def derive_run_status(run: RunRecord, ir: Mapping[str, Any], states: Sequence[StepRunState]) -> RunStatus:
-    """How a run stands, from its IR document and its step runs."""
+    """How a run stands, from its IR document and its step runs. Hooks do not count."""
+    return status_from(rules_of(ir), facts_of(states), closed=run.closed_status, reopened=is_reopened(run, states))
+
+
+def is_reopened(run: RunRecord, states: Iterable[StepRunState]) -> bool:
+    """Whether a step began after the closing call, because somebody ran it again."""
     closed_at = run.ended_at
-    return status_from(
-        predecessors_by_step(ir),
-        statuses_by_step((state.step_run.step, state.status) for state in states),
-        closed=run.closed_status,
-        reopened=closed_at is not None and any(state.started_at > closed_at for state in states),
+    return closed_at is not None and any(
+        state.started_at > closed_at for state in states if state.step_run.kind != "hook"
     )
 
 
-def statuses_by_step(pairs: Iterable[tuple[str, StepRunStatus]]) -> dict[str, list[StepRunStatus]]:
-    """Pairs of step and status, gathered by step."""
-    groups: dict[str, list[StepRunStatus]] = {}
-    for step, status in pairs:
-        groups.setdefault(step, []).append(status)
-    return groups
-
-
-def status_from(
-    steps: Iterable[str], statuses: StatusesByStep, *, closed: RunStatus | None, reopened: bool = False
-) -> RunStatus:
+def status_from(rules: PipelineRules, facts: Facts, *, closed: RunStatus | None, reopened: bool = False) -> RunStatus:
     """How a run stands, from the statuses alone.
 
     Args:
-        steps: the steps of the IR.
-        statuses: of those steps that have a step run.
         closed: what a closing call said.
-        reopened: whether a step began after the closing call, because somebody ran it again.
+        reopened: whether a step began after the closing call.
     """
-    known = {status for group in statuses.values() for status in group}
-    steps = tuple(steps)
-    if steps and all(statuses.get(step) and DONE.issuperset(statuses[step]) for step in steps):
+    derived = _flat(derive_statuses(rules, facts))
+    if derived and all(status in DONE for status in derived):
         # Also after a closing call that said otherwise: what had failed was run again, and is done.
         return "completed"
+    foreign = (status for step, found in facts.statuses.items() if step not in rules.steps for status in found.values())
+    known = {*derived, *foreign}
     if "running" in known and (closed is None or reopened):
         return "running"
     if "failed" in known:
@@ -72,26 +50,31 @@ def status_from(
     return "lost" if "lost" in known else "running"
 
 
-def derive_absent_statuses(
-    predecessors: Mapping[str, frozenset[str]], statuses: StatusesByStep, run_status: RunStatus
-) -> dict[str, StepRunStatus]:
-    """The statuses of the steps that have no step run; none of them while the run is going on.
+def is_over(rules: PipelineRules, facts: Facts) -> bool:
+    """Whether nothing is left to run, further attempts at what broke aside."""
+    derived = _flat(derive_statuses(rules, facts))
+    return bool(derived) and None not in derived and "running" not in derived
 
-    A step after a broken one is `upstream_failed`; else it was `skipped`. But where the run failed and no
-    step says why, the first step that should have run died before it could record anything: it is `lost`.
+
+def has_attempts_left(rules: PipelineRules, states: Iterable[StepRunState]) -> bool:
+    """Whether an engine will try a step again that broke."""
+    return any(
+        state.status in BROKEN and state.attempts < rules.steps[state.step_run.step].attempts
+        for state in states
+        if state.step_run.step in rules.steps
+    )
+
+
+def derive_final_statuses(rules: PipelineRules, facts: Facts, run_status: RunStatus) -> Derived:
+    """The statuses of all step runs of a run that is over.
+
+    What should have run and is not there was left out: `skipped`. But where the run failed and no step says why, the
+    first step that should have run died before it could record anything: it is `lost`.
     """
-    if run_status == "running":
-        return {}
-    unexplained = run_status == "failed" and not any(BROKEN.intersection(group) for group in statuses.values())
-    broken = {step for step, group in statuses.items() if BROKEN.intersection(group)}
-    absent: dict[str, StepRunStatus] = {}
-    for step, before in predecessors.items():
-        if statuses.get(step):
-            continue
-        if broken.intersection(before):
-            absent[step] = "upstream_failed"
-        else:
-            absent[step] = "lost" if unexplained else "skipped"
-        if absent[step] in BROKEN:
-            broken.add(step)
-    return absent
+    known = {status for found in facts.statuses.values() for status in found.values()}
+    unexplained = run_status == "failed" and BROKEN.isdisjoint(known)
+    return derive_statuses(rules, facts, otherwise="lost" if unexplained else "skipped")
+
+
+def _flat(derived: Derived) -> list[StepRunStatus | None]:
+    return [status for found in derived.values() for status in found.values()]

@@ -18,11 +18,18 @@ from typing import Any
 _MAX_CHARACTERS = 8_000_000
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
 class OutputCapture:
     """Collects the text of one attempt, up to 8 million characters; `on_line` is told each full line."""
 
-    def __init__(self, on_line: Callable[[str], None] | None, *, pass_on: bool) -> None:
+    def __init__(
+        self, on_line: Callable[[str], None] | None, *, pass_on: bool, mask: Callable[[str], str] | None
+    ) -> None:
         self.pass_on = pass_on
+        self.mask = mask or _as_it_is
         self._on_line = on_line
         self._parts: list[str] = []
         self._size = 0
@@ -57,7 +64,7 @@ class OutputCapture:
         token = _capture.set(None)
         try:
             for line in lines:
-                self._on_line(line)
+                self._on_line(self.mask(line))
         finally:
             _capture.reset(token)
 
@@ -77,7 +84,9 @@ class _Router(io.TextIOBase):
         if capture is None:
             return int(self.original.write(text) or 0)
         capture.write(text)
-        return int(self.original.write(text) or 0) if capture.pass_on else len(text)
+        if capture.pass_on:
+            self.original.write(capture.mask(text))
+        return len(text)
 
     def flush(self) -> None:
         self.original.flush()
@@ -114,12 +123,15 @@ _log_handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s
 
 
 @contextmanager
-def capture_output(on_line: Callable[[str], None] | None = None, *, pass_on: bool) -> Iterator[OutputCapture]:
+def capture_output(
+    on_line: Callable[[str], None] | None = None, *, pass_on: bool, mask: Callable[[str], str] | None = None
+) -> Iterator[OutputCapture]:
     """Capture what this thread prints and logs within the block.
 
     Args:
         on_line: told each line as it comes.
         pass_on: whether the text also goes where it would have gone.
+        mask: takes secrets out of the text for both of these; what is captured is left as it is.
     """
     with _install_lock:
         # Test runners and notebooks put their own streams in place at any time, so this is looked at each time.
@@ -129,7 +141,7 @@ def capture_output(on_line: Callable[[str], None] | None = None, *, pass_on: boo
             sys.stderr = _Router(sys.stderr)
         if _log_handler not in logging.getLogger().handlers:
             logging.getLogger().addHandler(_log_handler)
-    capture = OutputCapture(on_line, pass_on=pass_on)
+    capture = OutputCapture(on_line, pass_on=pass_on, mask=mask)
     token = _capture.set(capture)
     try:
         yield capture

@@ -12,29 +12,40 @@ _remembered: set[str] = set()
 
 
 def remember_secret(value: str) -> None:
-    """Mask this value, and the password in it where it is an address, in every masker that is made from now on."""
-    _remembered.update(_secrets_of(value) or {value})
+    """Mask this value from now on, in every masker: as a whole, line by line, and the password in an address."""
+    found = _secrets_of(value)
+    # An address is shown without its password; what is printed line by line is met line by line.
+    _remembered.update(found or {value, *value.splitlines()})
 
 
 def secret_masker(settings: Settings) -> Callable[[str], str]:
     """A function that replaces every password in the settings' addresses, and every remembered secret, by `***`."""
-    secrets = set(_remembered)
+    own: set[str] = set()
     for url in (
         settings.lineage_url,
         settings.artifact_url,
         settings.mlflow_tracking_uri,
         settings.data_root,
     ):
-        secrets.update(_secrets_of(url))
-    # The longest first, so that one that contains another leaves nothing behind.
-    ordered = sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
+        own.update(_secrets_of(url))
+    ordered = _ordered(own | _remembered)
+    known = len(_remembered)
 
     def mask(text: str) -> str:
+        nonlocal ordered, known
+        if len(_remembered) != known:  # values are only ever added
+            known = len(_remembered)
+            ordered = _ordered(own | _remembered)
         for secret in ordered:
             text = text.replace(secret, "***")
         return text
 
     return mask
+
+
+def _ordered(secrets: set[str]) -> list[str]:
+    """The longest first, so that one that contains another leaves nothing behind."""
+    return sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _secrets_of(url: str) -> set[str]:

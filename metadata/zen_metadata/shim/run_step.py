@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from zen_core.contract.context import StepFailure
 from zen_core.contract.identity import artifact_id, step_run_id
 from zen_core.contract.manifest import PipelineManifest, StepManifest
 from zen_core.contract.refs import NO_VALUE, ArtifactRef
-from zen_core.errors import StoreError, SupersededError
+from zen_core.errors import StepSkipped, StoreError, SupersededError
 from zen_metadata.cache.key import step_cache_key
 from zen_metadata.lineage.records import (
     ArtifactRecord,
@@ -37,7 +38,11 @@ from zen_metadata.shim.boundary import add_run_note, error_record
 from zen_metadata.shim.capture import OutputCapture, capture_output
 from zen_metadata.shim.child import ChildProcess, ChildRequest
 from zen_metadata.shim.code import load_step
-from zen_metadata.shim.inputs import InputResolver, ResolvedInputs
+from zen_metadata.shim.inputs import InputResolver, ResolvedInputs, UpstreamFailedError, iter_secrets
+from zen_metadata.shim.own_work import OWN_KINDS, do_own_work
+from zen_metadata.shim.requirements import check_environment
+from zen_metadata.shim.secrets import prepare_secrets
+from zen_metadata.shim.standing import Standing
 from zen_metadata.shim.termination import on_termination
 from zen_metadata.shim.user_run import user_run_of
 from zen_metadata.shim.work import Work, WorkResult, do_work
@@ -67,6 +72,9 @@ class StepCall:
         on_output: told each line that the step prints.
         pass_output: whether what the step prints also goes to this process's own streams.
         on_start: told when the user's code begins.
+        max_elements: for an expander: how many elements the target takes, all chunks together.
+        limit_name: the setting that says so, as a message names it.
+        failures: for a hook: what failed.
     """
 
     manifest: PipelineManifest
@@ -86,6 +94,9 @@ class StepCall:
     on_output: Callable[[str], None] | None = None
     pass_output: bool = False
     on_start: Callable[[RunningStep], None] | None = None
+    max_elements: int | None = None
+    limit_name: str = ""
+    failures: tuple[StepFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,8 @@ def run_step(call: StepCall, workspace: Workspace) -> StepResult:
     """Run the step, or take the recorded result of the same work.
 
     Raises:
+        StepSkipped: by the rules of the pipeline the step is skipped; nothing is recorded.
+        UpstreamFailedError: by the rules it does not run, since what it reads failed; nothing is recorded.
         BaseException: what the user's code raised, unchanged, with a note that names run and step.
         SupersededError: a newer attempt of this step run has taken over.
         ZenError: an input, the code, an output or a store is not what it must be.
@@ -124,14 +137,17 @@ class _Attempt:
         self.workspace = workspace
         self.step: StepManifest = call.manifest.steps[call.step]
         self.run_record = workspace.open_run(call.run, call.manifest.ir)
-        self.where = f"step {call.step!r} of pipeline {call.manifest.pipeline!r}"
+        self.label = call.step if call.map_index is None else f"{call.step}[{call.map_index}]"
+        self.where = f"step {self.label!r} of pipeline {call.manifest.pipeline!r}"
         self.step_run = StepRunRecord(
             step_run_id=step_run_id(call.run.run_id, call.step, call.map_index),
             project=call.run.project,
             run_id=call.run.run_id,
             step=call.step,
             map_index=call.map_index,
+            kind=self.step.kind,  # type: ignore[arg-type]
         )
+        self.standing = Standing(workspace, call.manifest, call.run.run_id, call.upstream)
         self.attempt = AttemptRecord(
             attempt_id=str(uuid.uuid4()),
             step_run_id=self.step_run.step_run_id,
@@ -153,8 +169,11 @@ class _Attempt:
 
     def run(self) -> StepResult:
         shared = self.step.cache.enabled and self.call.look_up
+        self.standing.refuse_skipped(self.step.name, self.where)
         try:
             self._resolve()
+        except (StepSkipped, UpstreamFailedError):
+            raise  # the reader derives what becomes of a step that does not run
         except Exception as error:
             self._end_before_start(error)
             raise
@@ -163,6 +182,7 @@ class _Attempt:
             hit = self.workspace.find_cached(self.call.run.project, self.attempt.cache_key, max_age)
             if hit is not None:
                 return self.take(hit.outputs, hit.attempt_id)
+        self._prepare()
         start = self._start(shared, max_age)
         if start.hit is not None:
             return self.take(start.hit.outputs, start.hit.attempt_id)
@@ -173,16 +193,28 @@ class _Attempt:
 
     def _resolve(self) -> None:
         resolver = InputResolver(
-            project=self.call.run.project,
+            manifest=self.call.manifest,
+            run=self.run_record,
             where=self.where,
-            parameters=self.run_record.parameters,
             upstream=self.call.upstream,
-            get_artifact=self.workspace.get_artifact,
-            find_source=self.workspace.find_source,
+            map_index=self.call.map_index,
+            workspace=self.workspace,
+            standing=self.standing,
         )
         self.inputs = resolver.resolve(self.step)
         key = step_cache_key(self.step, self.inputs.digests, self.workspace.digest_of_file)
         self.attempt = replace(self.attempt, cache_key=key.key, key_parts=key.parts)
+
+    def _prepare(self) -> None:
+        """See to it that what the work needs around it is there: packages, secrets."""
+        try:
+            check_environment(self.step.environment, self.where)
+            secrets = [name for plan in self.inputs.plans.values() for name in iter_secrets(plan)]
+            if secrets:
+                prepare_secrets(secrets, self.where)
+        except Exception as error:
+            self._end_before_start(error)
+            raise
 
     def _start(self, shared: bool, max_age: float | None) -> AttemptStart:
         """Begin the attempt; where another worker does the same work, wait for its result, but not for ever."""
@@ -217,7 +249,7 @@ class _Attempt:
 
     def _end_before_start(self, error: Exception) -> None:
         """Record an attempt that never came to its work."""
-        add_run_note(error, run_id=self.call.run.run_id, step=self.call.step, attempt=self.number)
+        add_run_note(error, run_id=self.call.run.run_id, step=self.label, attempt=self.number)
         self._commit_quietly(self._end("failed", error=error_record(error, self.workspace.mask)))
 
     # -- the work ----------------------------------------------------------------------------------------------------
@@ -232,7 +264,7 @@ class _Attempt:
             self.call.on_start(RunningStep(self.number, lambda: self._cancel(start, scratch)))
         try:
             with (
-                capture_output(self.call.on_output, pass_on=self.call.pass_output) as output,
+                capture_output(self.call.on_output, pass_on=self.call.pass_output, mask=self.workspace.mask) as output,
                 on_termination(lambda: self._cancel(start, scratch), enabled=self.call.own_process),
             ):
                 try:
@@ -266,7 +298,16 @@ class _Attempt:
             attempt_number=self.number,
             map_index=call.map_index,
             scratch=scratch,
+            failures=call.failures,
         )
+        if self.step.kind in OWN_KINDS:
+            return do_own_work(
+                work,
+                self.workspace.artifacts,
+                max_elements=call.max_elements,
+                limit_name=call.limit_name,
+                chunk=next((step.chunk for step in call.manifest.steps.values() if step.expander == call.step), 1),
+            )
         tracked = self.step.fingerprint.imports_mlflow
         alone = self.step.timeout_seconds is not None or (tracked and not call.own_process)
         if alone and not call.debug:
@@ -306,13 +347,15 @@ class _Attempt:
         return self.child.run(self.step.timeout_seconds)
 
     def _artifact_records(self, stored: Mapping[str, StoredArtifact]) -> dict[str, ArtifactRecord]:
+        own = self.step.kind in OWN_KINDS
         return {
             name: ArtifactRecord(
                 artifact_id=artifact_id(self.attempt.attempt_id, name),
                 project=self.call.run.project,
                 pipeline=self.call.manifest.pipeline,
                 # An output without a name of its own is called after its step: "result" would be everybody's.
-                name=self.call.step if name == "result" else name,
+                name=f"{self.call.step}.{name}" if own else self.call.step if name == "result" else name,
+                kind="internal" if own else "value",
                 digest=item.digest,
                 stored_digest=item.stored_digest,
                 type=item.type,
@@ -349,11 +392,15 @@ class _Attempt:
             inputs=self.inputs.records,
             sources=self.inputs.sources,
             metrics=metrics,
-            params=result.params if result is not None else {},
+            params=self._masked(result.params) if result is not None else {},
             mlflow_run_id=result.mlflow_run_id if result is not None else None,
             ended_at=now,
             **facts,
         )
+
+    def _masked(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What the step's code logged: it may have met a secret, and MLflow shows it to everybody."""
+        return {name: self.workspace.mask(value) if type(value) is str else value for name, value in params.items()}
 
     def _commit(self, end: AttemptEnd) -> None:
         done = self.workspace.end_attempt(
@@ -374,7 +421,7 @@ class _Attempt:
     def _fail(
         self, start: AttemptStart, error: BaseException, output: OutputCapture, partial: list[WorkResult]
     ) -> None:
-        add_run_note(error, run_id=self.call.run.run_id, step=self.call.step, attempt=self.number)
+        add_run_note(error, run_id=self.call.run.run_id, step=self.label, attempt=self.number)
         result = partial[0] if partial else getattr(error, "__zen_partial__", None)
         end = self._end(
             "cancelled" if isinstance(error, KeyboardInterrupt) else "failed",
@@ -405,8 +452,7 @@ class _Attempt:
         text = output.finish()
         if not text:
             return ""
-        index = "" if self.call.map_index is None else f"[{self.call.map_index}]"
-        location = f"logs/{self.call.run.run_id}/{self.call.step}{index}/{self.attempt.attempt_id}.log"
+        location = f"logs/{self.call.run.run_id}/{self.label}/{self.attempt.attempt_id}.log"
         try:
             self.workspace.artifacts.write_bytes(location, self.workspace.mask(text).encode("utf-8", "replace"))
         except StoreError as error:
@@ -439,4 +485,4 @@ def reuse_step(call: StepCall, workspace: Workspace, earlier: StepRunState) -> S
 def _write_child_output(text: str, output: OutputCapture) -> None:
     output.write(text)
     if output.pass_on:
-        sys.stdout.write(text)  # this is the reader's thread, where nothing is captured
+        sys.stdout.write(output.mask(text))  # this is the reader's thread, where nothing is captured

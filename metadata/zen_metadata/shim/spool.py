@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _EVENTS = "spool/events"
 _ARTIFACTS = "spool/artifacts"
+_OUTPUTS = "spool/outputs"
 _RECORDS = "zen_metadata.lineage.records:"
 
 
@@ -47,6 +48,10 @@ def write_event(artifacts: ArtifactStore, event: AttemptEvent) -> None:
     """Write the event, and its artifacts so that later tasks find them while the store is away."""
     for record in event.end.outputs.values():
         artifacts.write_bytes(f"{_ARTIFACTS}/{record.artifact_id}.json", _encode(record))
+    if _is_asked_for(event):
+        location = _outputs_location(event.step_run.step_run_id)
+        artifacts.remove(location)  # what an earlier attempt made
+        artifacts.write_bytes(location, _encode(dict(event.end.outputs)))
     fields = {name: getattr(event, name) for name in AttemptEvent.__slots__}
     artifacts.write_bytes(f"{_EVENTS}/{event.attempt.attempt_id}.json", _encode(fields))
 
@@ -58,6 +63,26 @@ def find_artifact(artifacts: ArtifactStore, artifact_id: str) -> ArtifactRecord 
         return None
     record = _decode(artifacts.read_bytes(location), location)
     return record if isinstance(record, ArtifactRecord) else None
+
+
+def find_outputs(artifacts: ArtifactStore, step_run_id: str) -> Mapping[str, ArtifactRecord] | None:
+    """What a gate, an expander or an element of a map made, as it was recorded in the spool; else None."""
+    location = _outputs_location(step_run_id)
+    if not artifacts.exists(location):
+        return None
+    found: Mapping[str, ArtifactRecord] = _decode(artifacts.read_bytes(location), location)
+    return found
+
+
+def _is_asked_for(event: AttemptEvent) -> bool:
+    """Whether later steps ask for this step run by its name, since no orchestrator hands over what it made."""
+    step_run = event.step_run
+    is_done = event.end.status in ("completed", "cached")
+    return is_done and (step_run.map_index is not None or step_run.kind in ("gate", "expander"))
+
+
+def _outputs_location(step_run_id: str) -> str:
+    return f"{_OUTPUTS}/{step_run_id}.json"
 
 
 def replay(store: LineageStore, artifacts: ArtifactStore) -> ReplayReport:
@@ -77,6 +102,8 @@ def replay(store: LineageStore, artifacts: ArtifactStore) -> ReplayReport:
             return ReplayReport(replayed, len(events) - replayed, error.message)
         for record in event.end.outputs.values():
             artifacts.remove(f"{_ARTIFACTS}/{record.artifact_id}.json")
+        if _is_asked_for(event):
+            artifacts.remove(_outputs_location(event.step_run.step_run_id))
         artifacts.remove(location)
         replayed += 1
     return ReplayReport(replayed)

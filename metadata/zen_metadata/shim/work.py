@@ -15,12 +15,13 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from zen_core.contract.context import StepContext, _current
+from zen_core.contract.context import StepContext, StepFailure, _current
 from zen_core.contract.files import File
 from zen_core.contract.manifest import StepManifest
 from zen_core.contract.values import from_json
 from zen_core.errors import OutputError
-from zen_metadata.shim.inputs import ArtifactLeaf, ListPlan, LoadPlan, ValueLeaf
+from zen_metadata.shim.inputs import ArtifactLeaf, ListPlan, LoadPlan, SecretLeaf, ValueLeaf
+from zen_metadata.shim.secrets import read_secret
 
 if TYPE_CHECKING:
     from zen_metadata.artifacts.store import ArtifactStore, StoredArtifact
@@ -38,6 +39,8 @@ class Work:
     map_index: int | None
     scratch: Path
     """This attempt's own folder, made by the first who needs it."""
+    failures: tuple[StepFailure, ...] = ()
+    """What a hook is told."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,9 @@ def do_work(
         on_metrics: told the metrics and parameters also when the function raises.
     """
     where = f"step {work.step.name!r} of pipeline {work.pipeline!r}"
-    folder = _Folder(work.scratch)
+    folder = Folder(work.scratch)
     arguments = {
-        name: _load(plan, _annotation_of(function, name), artifacts, folder) for name, plan in work.plans.items()
+        name: load_plan(plan, _annotation_of(function, name), artifacts, folder) for name, plan in work.plans.items()
     }
     context = StepContext(
         run_id=work.run_id,
@@ -76,6 +79,7 @@ def do_work(
         attempt=work.attempt_number,
         map_index=work.map_index,
         scratch_factory=folder.of_user,
+        failures=work.failures,
     )
     mlflow_run_id = None
     try:
@@ -125,7 +129,7 @@ def split_outputs(step: StepManifest, value: Any, where: str) -> list[Any]:
     return list(value)
 
 
-class _Folder:
+class Folder:
     """Hands out folders below the attempt's scratch folder."""
 
     def __init__(self, root: Path) -> None:
@@ -133,28 +137,33 @@ class _Folder:
         self._count = 0
 
     def new(self, purpose: str) -> Path:
+        """The path of a folder that nobody else uses; made by the first who needs it."""
         self._count += 1
         return self._root / f"{purpose}{self._count}"
 
     def of_user(self) -> Path:
+        """The folder that the step's own code may use."""
         folder = self._root / "user"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
 
-def _load(plan: LoadPlan, into: Any, artifacts: ArtifactStore, folder: _Folder) -> Any:
+def load_plan(plan: LoadPlan, into: Any, artifacts: ArtifactStore, folder: Folder) -> Any:
+    """The value of an input; `into` is the annotation of the parameter that takes it."""
     if isinstance(plan, ArtifactLeaf):
         return artifacts.load(plan.record, into=into, scratch=folder.new("in"))
+    if isinstance(plan, SecretLeaf):
+        return read_secret(plan.name)
     if isinstance(plan, ValueLeaf):
         return _shape(_localise(from_json(plan.value), plan, folder), into)
     if isinstance(plan, ListPlan):
         inner = _item_annotation(into)
-        items = [_load(item, inner, artifacts, folder) for item in plan.items]
+        items = [load_plan(item, inner, artifacts, folder) for item in plan.items]
         return tuple(items) if plan.as_tuple else items
-    return {key: _load(item, _item_annotation(into), artifacts, folder) for key, item in plan.items.items()}
+    return {key: load_plan(item, _item_annotation(into), artifacts, folder) for key, item in plan.items.items()}
 
 
-def _localise(value: Any, leaf: ValueLeaf, folder: _Folder) -> Any:
+def _localise(value: Any, leaf: ValueLeaf, folder: Folder) -> Any:
     """Put the local path of the content into each file of the value."""
     if not leaf.sources:
         return value

@@ -30,7 +30,9 @@ from zen_metadata.lineage.records import (
     StepRunRecord,
     StepRunState,
 )
+from zen_metadata.query.rules import PipelineRules, rules_of
 from zen_metadata.shim import spool
+from zen_metadata.shim.elements import Collections
 from zen_metadata.shim.heartbeat import Heartbeat
 from zen_metadata.shim.masking import secret_masker
 
@@ -66,6 +68,12 @@ class Workspace:
         self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
         self._file_digests: dict[tuple[str, str], str] = {}
         self._scratch: Path | None = None
+        self._rules: dict[str, PipelineRules] = {}
+        self.collections = Collections(artifacts)
+        self.pinned: dict[tuple[str, str], str] = {}
+        """Which artifact a name stands for, by run and name."""
+        self.cleared: set[tuple[str, str]] = set()
+        """Mapped steps, by run and name, that are known not to be skipped."""
 
     # -- the lineage store, or the spool in its place --------------------------------------------------------------
 
@@ -100,14 +108,21 @@ class Workspace:
             self._runs[run.run_id] = stored
             return stored
 
-        return self._ask(store, run)[0]
+        return self.ask(store, run)[0]
+
+    def rules_of(self, ir_digest: str, ir: Mapping[str, Any]) -> PipelineRules:
+        """The rules of a pipeline, worked out once."""
+        found = self._rules.get(ir_digest)
+        if found is None:
+            found = self._rules[ir_digest] = rules_of(ir)
+        return found
 
     def get_artifact(self, artifact_id: str) -> ArtifactRecord | None:
         """The recorded artifact, from the store or from the spool."""
         known = self._artifacts.get(artifact_id)
         if known is not None:
             return known
-        found = self._ask(lambda lineage: lineage.get_artifacts([artifact_id]).get(artifact_id), None)[0]
+        found = self.ask(lambda lineage: lineage.get_artifacts([artifact_id]).get(artifact_id), None)[0]
         if found is None:
             found = spool.find_artifact(self.artifacts, artifact_id)
         if found is not None:
@@ -116,7 +131,7 @@ class Workspace:
 
     def find_cached(self, project: str, cache_key: str, max_age_seconds: float | None) -> CachedResult | None:
         """A result whose artifacts are all there, or None."""
-        found = self._ask(
+        found = self.ask(
             lambda lineage: lineage.find_cached(project, cache_key, max_age_seconds=max_age_seconds), None
         )[0]
         return found if found is not None and self.is_whole(found) else None
@@ -136,7 +151,7 @@ class Workspace:
         number: int,
     ) -> AttemptStart:
         """Begin an attempt; while the store is away it gets the engine's own number and no lease."""
-        return self._ask(
+        return self.ask(
             lambda lineage: lineage.start_attempt(
                 step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds
             ),
@@ -145,7 +160,7 @@ class Workspace:
 
     def lose_attempt(self, attempt_id: str) -> None:
         """The process of an attempt is known to be gone."""
-        self._ask(lambda lineage: lineage.lose_attempt(attempt_id), None)
+        self.ask(lambda lineage: lineage.lose_attempt(attempt_id), None)
 
     def end_attempt(
         self,
@@ -165,7 +180,7 @@ class Workspace:
             began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
         """
         try:
-            result, stored = self._ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
+            result, stored = self.ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
         except StoreError as error:
             if self.settings.on_store_error == "fail":
                 raise
@@ -183,7 +198,7 @@ class Workspace:
             self._remember(end.outputs.values())
         return result
 
-    def _ask(self, operation: Callable[[LineageStore], T], otherwise: T) -> tuple[T, bool]:
+    def ask(self, operation: Callable[[LineageStore], T], otherwise: T) -> tuple[T, bool]:
         """The store's answer and True; `otherwise` and False while it is away and the policy is `spool`."""
         if self.settings.on_store_error == "fail":
             return operation(self.lineage), True
@@ -233,11 +248,11 @@ class Workspace:
         digest = self._file_digests.get(key)
         large = source.size_bytes >= _REMEMBER_DIGESTS_FROM_BYTES
         if digest is None and large:
-            digest = self._ask(lambda lineage: lineage.find_file_digest(*key), None)[0]
+            digest = self.ask(lambda lineage: lineage.find_file_digest(*key), None)[0]
         if digest is None:
             digest = digest_source(source)
             if large:
-                self._ask(lambda lineage: lineage.remember_file_digest(*key, digest), None)
+                self.ask(lambda lineage: lineage.remember_file_digest(*key, digest), None)
         self._file_digests[key] = digest
         return source, digest
 

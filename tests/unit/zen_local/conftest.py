@@ -57,6 +57,11 @@ class Bench:
         path = self.stage / name
         return len(path.read_text().splitlines()) if path.exists() else 0
 
+    def copy(self, file: Path) -> None:
+        """Copy a module that `run` takes pipelines from."""
+        self.module = f"work_{os.getpid()}_{next(_numbers)}"
+        (self.folder / f"{self.module}.py").write_bytes(file.read_bytes())
+
     def write(self, source: str) -> None:
         """Write the module that `run` takes pipelines from; each one is a module of its own."""
         self.module = f"work_{os.getpid()}_{next(_numbers)}"
@@ -79,9 +84,14 @@ class Bench:
         """Run a pipeline; what `zen show --json` says of the run, the steps by name."""
         return self.show(self.execute(name, options, **parameters).run_id)
 
-    def show(self, run_id: str) -> dict[str, Any]:
+    def document(self, run_id: str) -> dict[str, Any]:
+        """What `zen show --json` says of a run."""
         with Client(self.settings) as client:
-            document = client.run(run_id).to_json()
+            found: dict[str, Any] = client.run(run_id).to_json()
+        return found
+
+    def show(self, run_id: str) -> dict[str, Any]:
+        document = self.document(run_id)
         return {**document, "steps": {step["name"]: step for step in document["steps"]}}
 
     def statuses(self, name: str, options: Mapping[str, Any] | None = None, **parameters: Any) -> dict[str, str]:

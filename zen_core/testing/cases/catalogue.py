@@ -18,6 +18,7 @@ from zen_core.ir.specs import (
     ScheduleSpec,
     StepSpec,
 )
+from zen_core.testing.cases import graphs
 from zen_core.testing.cases.build import STEPS_MODULE, collect, collect_by_name, constant, make_step, parameter, read
 from zen_core.testing.cases.steps import FUNCTIONS
 
@@ -55,7 +56,8 @@ class Case:
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The step functions by entry point."""
         known = {f"{STEPS_MODULE}:{function.__name__}": function for function in FUNCTIONS}
-        return {step.entry_point: known[step.entry_point] for step in self.spec.steps}
+        steps = (*self.spec.steps, *self.spec.hooks)
+        return {step.entry_point: known[step.entry_point] for step in steps if step.entry_point}
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -110,6 +112,10 @@ def _shapes() -> tuple[Case, ...]:
         _awkward_names(),
         _case("many_leaves", *(make_step(f"a_step_with_a_long_name_{number}", "load") for number in range(12))),
         _case("steps_200", *_chain(200)),
+        _case("branches", *graphs.branches()),
+        _case("one_branch", *graphs.one_branch(), parameters=(_depth(),)),
+        _case("maps_and_branches", *graphs.maps_and_branches()),
+        _case("steps_300", *graphs.many(300)),
     )
 
 
@@ -129,6 +135,19 @@ def case_using(feature: Feature) -> Case:
             feature, load, make_step("total", "total", {"values": collect(read("load"), constant(1))})
         ),
         Feature.ORDERING: lambda: _feature(feature, load, make_step("second", "load", after=("load",))),
+        Feature.MAP: lambda: _feature(feature, *graphs.mapped()),
+        Feature.MAP_ZIP: lambda: _feature(feature, *graphs.zipped()),
+        Feature.MAP_CHAIN: lambda: _feature(feature, *graphs.chained()),
+        Feature.MAP_OF_MAP: lambda: _feature(feature, *graphs.map_of_map()),
+        Feature.MAP_CHUNK: lambda: _feature(feature, *graphs.mapped(chunk=2)),
+        Feature.MAP_MAX_PARALLEL: lambda: _feature(feature, *graphs.mapped(max_parallel=2)),
+        Feature.CONDITION: lambda: _feature(feature, *graphs.branches()[:3]),
+        Feature.OTHERWISE: lambda: _feature(feature, *graphs.branches()[:4]),
+        Feature.EITHER: lambda: _feature(feature, *graphs.branches()),
+        Feature.NESTED_CONDITION: lambda: _feature(feature, *graphs.nested_branches()),
+        Feature.MAP_IN_BRANCH: lambda: _feature(feature, *graphs.map_in_branch()),
+        Feature.EXTERNAL_ARTIFACT: lambda: _feature(feature, *graphs.with_external()),
+        Feature.SECRET: lambda: _feature(feature, *graphs.with_secret()),
         Feature.RETRY: lambda: _retry(feature, RetrySpec(times=2, delay_seconds=0.5)),
         Feature.RETRY_BACKOFF: lambda: _retry(feature, RetrySpec(times=3, delay_seconds=30, backoff=2)),
         Feature.RETRY_BACKOFF_FACTOR: lambda: _retry(feature, RetrySpec(times=3, delay_seconds=30, backoff=1.5)),
@@ -145,6 +164,14 @@ def case_using(feature: Feature) -> Case:
         ),
         Feature.RESOURCES: lambda: _resources(feature, ResourceSpec(cpu=0.5, memory_bytes=4 * 2**30)),
         Feature.GPU: lambda: _resources(feature, ResourceSpec(gpu=2)),
+        Feature.IMAGE: lambda: _feature(feature, *graphs.with_environment(image="registry.example/train:1.2")),
+        Feature.REQUIREMENTS: lambda: _feature(
+            feature, *graphs.with_environment(requirements=("numpy>=1.26", "pydantic>=2"))
+        ),
+        Feature.PYTHON_VERSION: lambda: _feature(feature, *graphs.with_environment(python=">=3.11")),
+        Feature.MAX_PARALLEL: lambda: _feature(feature, *_chain(3), max_parallel=2),
+        Feature.ON_FAILURE: lambda: _hook(feature, "failure"),
+        Feature.ON_SUCCESS: lambda: _hook(feature, "success"),
         Feature.SCHEDULE: lambda: _schedule(feature),
         Feature.SCHEDULE_TIMEZONE: lambda: _schedule(feature, timezone="Europe/Berlin"),
         Feature.SCHEDULE_OVERLAP_QUEUE: lambda: _schedule(feature, overlap="queue"),
@@ -184,6 +211,10 @@ def _resources(feature: Feature, resources: ResourceSpec) -> Case:
 
 def _schedule(feature: Feature, **fields: Any) -> Case:
     return _feature(feature, schedule=ScheduleSpec(cron="0 6 * * *", **fields))
+
+
+def _hook(feature: Feature, on: str) -> Case:
+    return _feature(feature, hooks=(graphs.make_hook("notify", on),), parameters=(_depth(),))
 
 
 def _depth() -> ParameterSpec:

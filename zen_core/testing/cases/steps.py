@@ -50,6 +50,25 @@ def echo(value: Any) -> Any:
     return value
 
 
+def numbers() -> list[int]:
+    """A list to map over."""
+    return [1, 2, 3, 4, 5]
+
+
+def others() -> list[int]:
+    """Another list of the same length."""
+    return [10, 20, 30, 40, 50]
+
+
+def nothing() -> list[int]:
+    """An empty list."""
+    return []
+
+
+def notify(depth: int = 0) -> None:
+    """What a hook does."""
+
+
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     load,
     increase,
@@ -60,4 +79,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     split,
     note,
     echo,
+    numbers,
+    others,
+    nothing,
+    notify,
 )

@@ -16,7 +16,11 @@ class EmittedStep:
     """One step, as the emitted text says it.
 
     Attributes:
-        upstream: the steps that it waits for.
+        upstream: the steps that it waits for, gates and expanders among them; one that another of these waits for
+            need not be named.
+        branch: the innermost gate that it is under, and for which answer it runs.
+        mapped: whether it runs once for each element.
+        max_parallel: how many of its tasks may run at the same time.
         retries: further attempts.
         timeout_seconds: the orchestrator's own limit, None where it has none.
     """
@@ -25,6 +29,9 @@ class EmittedStep:
     retries: int = 0
     retry_delay_seconds: float = 0.0
     timeout_seconds: float | None = None
+    branch: tuple[str, bool] | None = None
+    mapped: bool = False
+    max_parallel: int | None = None
 
 
 @dataclass(frozen=True)

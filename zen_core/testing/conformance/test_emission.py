@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,11 @@ import pytest
 from zen_core.adapter.features import Feature
 from zen_core.adapter.protocol import EmittingAdapter
 from zen_core.codegen.bundle import EMITTED_BY
-from zen_core.contract.bindings import iter_outputs
 from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE, manifest_from_json
 from zen_core.errors import UnsupportedFeatureError
+from zen_core.ir.graph import waits_of
 from zen_core.testing.cases import Case, all_cases, case_using
+from zen_core.testing.cases.random_pipelines import random_pipeline
 from zen_core.testing.conformance.emitted import compile_case, emitting_adapters, python_files, supports
 from zen_core.testing.conformance.protocol import find_conformance
 
@@ -28,7 +29,7 @@ ADAPTERS = emitting_adapters()
 PAIRS = [
     pytest.param(adapter, case, id=f"{adapter.name}-{case.name}")
     for adapter in ADAPTERS
-    for case in all_cases()
+    for case in (*all_cases(), *(Case(random_pipeline(seed)) for seed in range(20)))
     if supports(adapter, case)
 ]
 LACKING = [
@@ -56,13 +57,23 @@ def test_python_files_parse_and_say_where_they_come_from(adapter: EmittingAdapte
 
 @every_pair
 def test_topology_in_the_text_is_that_of_the_pipeline(adapter: EmittingAdapter, case: Case) -> None:
-    """Each step once, and each edge, whether of data or of order."""
+    """Each step once, after just those steps that it must wait for, directly or not; gates and expanders alike."""
     emitted = find_conformance(adapter).read(compile_case(adapter, case).files)
-    expected = {
-        step.name: {*step.after, *(output.step for item in step.inputs for output in iter_outputs(item.binding))}
-        for step in case.spec.steps
-    }
-    assert {name: set(step.upstream) for name, step in emitted.steps.items()} == expected
+    assert set(emitted.steps) == {step.name for step in case.spec.steps}
+    expected = {step.name: waits_of(step) for step in case.spec.steps}
+    found = {name: tuple(emitted.steps[name].upstream) for name in expected}
+    assert _all_before(found) == _all_before(expected)
+
+
+@every_pair
+def test_branches_and_maps_arrive(adapter: EmittingAdapter, case: Case) -> None:
+    """Which gate a step is under, for which answer, and whether it runs for each element."""
+    emitted = find_conformance(adapter).read(compile_case(adapter, case).files)
+    for step in case.spec.steps:
+        found = emitted.steps[step.name]
+        assert found.branch == ((step.when.gate, step.when.taken) if step.when else None)
+        assert found.mapped is (step.map is not None)
+        assert found.max_parallel == (step.map.max_parallel if step.map else None)
 
 
 @every_pair
@@ -129,7 +140,7 @@ def test_manifest_travels_beside_the_code(adapter: EmittingAdapter, case: Case) 
     content_by_path = {file.path: file.content for file in compiled.files}
     folder = adapter.sidecar_folder(case.spec)
     manifest = manifest_from_json(json.loads(content_by_path[f"{folder}/{MANIFEST_FILE}"]))
-    assert list(manifest.steps) == [step.name for step in case.spec.steps]
+    assert list(manifest.steps) == [step.name for step in (*case.spec.steps, *case.spec.hooks)]
     assert manifest.ir_digest == case.spec.digest
     assert f"{folder}/{CODE_FILE}" in content_by_path
 
@@ -158,6 +169,14 @@ def test_text_is_the_same_in_any_process(tmp_path: Path) -> None:
     second = _digests(Path.cwd(), PYTHONHASHSEED="2", TZ="America/Lima", USER="second", LANG="C.UTF-8")
     assert first == second
     assert first.strip()
+
+
+def _all_before(upstream: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """For each step all that comes before it. Raises KeyError where the steps are in no topological order."""
+    found: dict[str, frozenset[str]] = {}
+    for name, before in upstream.items():
+        found[name] = frozenset(before).union(*(found[other] for other in before))
+    return found
 
 
 def _digests(folder: Path, **environment: str) -> str:

@@ -236,7 +236,8 @@ def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) 
     versions: dict[str, int] = {}
     if end.status == "completed" and end.outputs:
         # In the order of their names, since each counter stays locked until the transaction ends.
-        ordered = sorted(end.outputs.items(), key=lambda item: (item[1].pipeline, item[1].name))
+        listed = [item for item in end.outputs.items() if item[1].kind == "value"]
+        ordered = sorted(listed, key=lambda item: (item[1].pipeline, item[1].name))
         counters = {output: _count_version(work, artifact) for output, artifact in ordered}
         work.read_clock()  # later than that of the version before, which was committed by now
         versions = {output: _last_version(counter) for output, counter in counters.items()}
@@ -244,7 +245,7 @@ def _record_outputs(work: Transaction, attempt: AttemptRecord, end: AttemptEnd) 
         work.send_many(
             _INSERT_ARTIFACT,
             [
-                rows.artifact_values(artifact, work.now(), version=versions[output], **made_by)
+                rows.artifact_values(artifact, work.now(), version=versions.get(output), **made_by)
                 for output, artifact in end.outputs.items()
             ],
         )
@@ -274,6 +275,6 @@ def _recall_commit(work: Transaction, attempt: AttemptRecord, status: str) -> Co
     entry = work.row(_FIND_ENTRY_OWNER, {"of_project": attempt.project, "of_key": attempt.cache_key})
     differs = entry is not None and entry.nondeterministic and entry.attempt_id != attempt.attempt_id
     return CommitResult(
-        versions={row.output: row.version for row in committed},
+        versions={row.output: row.version for row in committed if row.version is not None},
         nondeterministic=status == "completed" and attempt.cache_enabled and differs,
     )

@@ -1,4 +1,4 @@
-"""What is remembered on behalf of others: the outbox and its links, replayed events, digests of files."""
+"""What is remembered on behalf of others: the outbox and its links, replayed events, pins, digests of files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from zen_metadata.lineage.sql.tables import applied_events, file_digests, links,
 from zen_metadata.lineage.sql.transaction import Transaction
 
 _POLL_SECONDS = 0.05
+_PIN = "pin"
 
 _PENDING = (
     select(*columns_of(outbox, OutboxRecord))
@@ -140,6 +141,27 @@ def apply_once(database: Database, event_id: str, apply: Callable[[], object]) -
     apply()
     database.write(lambda work: work.send(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}))
     return True
+
+
+def claim_once(work: Transaction, event_id: str) -> bool:
+    """See `LineageStore.claim_once`."""
+    return work.ask(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}).count() > 0
+
+
+def pin_artifact(work: Transaction, run_id: str, name: str, artifact_id: str) -> str:
+    """See `LineageStore.pin_artifact`. A pin is a link: what a run's word for an artifact leads to."""
+    save_link(work, _PIN, _pin(run_id, name), artifact_id)
+    return find_pins(work, run_id, [name])[name]
+
+
+def find_pins(work: Transaction, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
+    """See `LineageStore.find_pins`."""
+    found = find_links(work, _PIN, [_pin(run_id, name) for name in names])
+    return {name: found[_pin(run_id, name)] for name in names if _pin(run_id, name) in found}
+
+
+def _pin(run_id: str, name: str) -> str:
+    return f"{run_id} {name}"
 
 
 def find_file_digest(work: Transaction, url: str, version: str) -> str | None:

@@ -11,6 +11,7 @@ from zen_metadata.lineage.records import ArtifactRecord, RunRecord, StepRunRecor
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS, RUN_COLUMNS, to_step_run
 from zen_metadata.lineage.sql.statements import ListStatement, Statement
 from zen_metadata.lineage.sql.tables import (
+    artifact_names,
     artifacts,
     attempt_inputs,
     attempt_outputs,
@@ -31,6 +32,23 @@ _GET_ENVIRONMENT = Statement(
     select(environments.c.snapshot).where(
         environments.c.project == bindparam("of_project"), environments.c.digest == bindparam("of_digest")
     )
+)
+_NAMES = (
+    select(artifact_names.c.pipeline, artifact_names.c.name)
+    .where(artifact_names.c.project == bindparam("of_project"))
+    .order_by(artifact_names.c.pipeline, artifact_names.c.name)
+)
+_FIND_NAMES = Statement(_NAMES)
+_FIND_NAME = Statement(_NAMES.where(artifact_names.c.name == bindparam("of_name")))
+_VERSIONS = select(*ARTIFACT_COLUMNS).where(
+    artifacts.c.project == bindparam("of_project"),
+    artifacts.c.name == bindparam("of_name"),
+    artifacts.c.pipeline == bindparam("of_pipeline"),
+    artifacts.c.kind == "value",
+)
+_FIND_VERSION = Statement(_VERSIONS.where(artifacts.c.version == bindparam("of_version")))
+_FIND_LATEST = Statement(
+    _VERSIONS.where(artifacts.c.deleted_at.is_(None)).order_by(artifacts.c.version.desc()).limit(1)
 )
 _FIND_PRODUCERS = ListStatement(
     lambda items: (
@@ -86,6 +104,25 @@ def find_artifacts(work: Transaction, project: str, wanted: Mapping[str, Any]) -
         artifacts.c.created_at.desc(), artifacts.c.version.desc(), artifacts.c.pipeline, artifacts.c.name
     )
     return [ArtifactRecord(*row) for row in work.rows(Statement(newest_first), {})]
+
+
+def find_artifact_names(work: Transaction, project: str, name: str | None) -> Sequence[tuple[str, str]]:
+    """See `LineageStore.find_artifact_names`."""
+    if name is None:
+        found = work.rows(_FIND_NAMES, {"of_project": project})
+    else:
+        found = work.rows(_FIND_NAME, {"of_project": project, "of_name": name})
+    return [(row.pipeline, row.name) for row in found]
+
+
+def find_version(
+    work: Transaction, project: str, pipeline: str, name: str, version: int | None
+) -> ArtifactRecord | None:
+    """See `LineageStore.find_version`."""
+    key = {"of_project": project, "of_pipeline": pipeline, "of_name": name}
+    named = {**key, "of_version": version}
+    row = work.row(_FIND_LATEST, key) if version is None else work.row(_FIND_VERSION, named)
+    return None if row is None else ArtifactRecord(*row)
 
 
 def find_runs(

@@ -124,7 +124,7 @@ _FIND_STATUSES = ListStatement(
     lambda items: (
         select(step_runs.c.run_id, step_runs.c.step, step_runs.c.map_index, attempts.c.status, attempts.c.heartbeat_at)
         .select_from(_ATTEMPTS)
-        .where(step_runs.c.run_id.in_(items))
+        .where(step_runs.c.run_id.in_(items), step_runs.c.kind != "hook")
         .order_by(attempts.c.number)
     )
 )
@@ -140,7 +140,7 @@ def get_step_runs(work: Transaction, run_id: str) -> Sequence[StepRunState]:
         key=lambda rows: (min(row.started_at for row in rows), rows[0].step, rows[0].map_index),
     )
     details = _Details(work, _ABOUT_RUN, run_id)
-    return [details.to_state(_latest(rows), len(rows)) for rows in ordered]
+    return [details.to_state(latest(rows), len(rows)) for rows in ordered]
 
 
 def get_attempts(work: Transaction, step_run_id: str) -> Sequence[StepRunState]:
@@ -158,16 +158,17 @@ def find_step_statuses(work: Transaction, run_ids: Sequence[str]) -> Mapping[str
         name = row.step if row.map_index == NO_INDEX else f"{row.step}[{row.map_index}]"
         statuses = found[row.run_id]
         if row.status != "superseded" or name not in statuses:
-            statuses[name] = _status(row, now)
+            statuses[name] = status_of(row, now)
     return found
 
 
-def _latest(rows: list[Any]) -> Any:
+def latest(rows: list[Any]) -> Any:
     """The attempt that counts: the last one, but a superseded one only where there is no other."""
     return max(rows, key=lambda row: (row.status != "superseded", row.number))
 
 
-def _status(row: Any, now: datetime) -> StepRunStatus:
+def status_of(row: Any, now: datetime) -> StepRunStatus:
+    """The status of an attempt that counts: a running one without heartbeat is lost."""
     if row.status == "superseded" or (row.status == "running" and now - row.heartbeat_at > _LOST_AFTER):
         return "lost"
     status: StepRunStatus = row.status
@@ -200,7 +201,7 @@ class _Details:
         return StepRunState(
             step_run=to_step_run(row),
             attempt=attempt,
-            status=_status(row, self._now),
+            status=status_of(row, self._now),
             attempts=count,
             inputs=tuple(self._inputs[attempt.attempt_id]),
             outputs=self._outputs[attempt.attempt_id],

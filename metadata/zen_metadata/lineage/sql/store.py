@@ -18,11 +18,12 @@ from zen_metadata.lineage.records import (
     OutboxRecord,
     RunRecord,
     RunStatus,
+    StepRunOutputs,
     StepRunRecord,
     StepRunState,
     StepRunStatus,
 )
-from zen_metadata.lineage.sql import attempts, caching, projections, reading, runs, states
+from zen_metadata.lineage.sql import attempts, caching, outputs, projections, reading, runs, states
 from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.engine import make_engine
 from zen_metadata.lineage.sql.schema import prepare
@@ -106,6 +107,18 @@ class SqlLineageStore:
         """Call `apply()` unless an event of this id was applied before; answer whether it was called."""
         return projections.apply_once(self._database, event_id, apply)
 
+    def claim_once(self, event_id: str) -> bool:
+        """Whether the caller is the first to claim this id."""
+        return self._database.write(lambda work: projections.claim_once(work, event_id))
+
+    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str:
+        """Let an artifact stand for a name in a run; answer with the one that does."""
+        return self._database.write(lambda work: projections.pin_artifact(work, run_id, name, artifact_id))
+
+    def find_pins(self, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The artifacts that stand for names in a run, by name."""
+        return self._database.read(lambda work: projections.find_pins(work, run_id, names))
+
     def find_file_digest(self, url: str, version: str) -> str | None:
         """The remembered digest of a file's content."""
         return self._database.read(lambda work: projections.find_file_digest(work, url, version))
@@ -168,6 +181,14 @@ class SqlLineageStore:
         wanted = {"name": name, "pipeline": pipeline, "version": version, "kind": kind}
         return self._database.read(lambda work: reading.find_artifacts(work, project, wanted))
 
+    def find_artifact_names(self, project: str, *, name: str | None = None) -> Sequence[tuple[str, str]]:
+        """All pairs of pipeline and artifact name that have versions; with `name`, those of this name."""
+        return self._database.read(lambda work: reading.find_artifact_names(work, project, name))
+
+    def find_version(self, project: str, pipeline: str, name: str, version: int | None) -> ArtifactRecord | None:
+        """One version of an artifact, deleted or not; without a version, the latest that is not deleted."""
+        return self._database.read(lambda work: reading.find_version(work, project, pipeline, name, version))
+
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
     ) -> Sequence[RunRecord]:
@@ -199,8 +220,18 @@ class SqlLineageStore:
         return self._database.read(lambda work: reading.get_step_run_records(work, step_run_ids))
 
     def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
-        """For many runs at once: the status of each step run."""
+        """For many runs at once: the status of each step run but hooks."""
         return self._database.read(lambda work: states.find_step_statuses(work, run_ids))
+
+    def find_answers(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """For many runs at once: what gates and expanders answered."""
+        return self._database.read(lambda work: outputs.find_answers(work, run_ids))
+
+    def find_outputs(
+        self, run_id: str, step: str, *, map_index: int | None = None
+    ) -> Mapping[int | None, StepRunOutputs]:
+        """The step runs of one step by map index, or the one of an index."""
+        return self._database.read(lambda work: outputs.find_outputs(work, run_id, step, map_index))
 
     def find_producers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """For each artifact, the artifacts that it was made from."""

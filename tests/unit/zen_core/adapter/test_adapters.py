@@ -22,7 +22,7 @@ def test_a_reason_is_given_exactly_where_it_is_needed():
 
 
 def test_only_what_places_or_sizes_a_step_can_be_waived():
-    assert {Feature.RESOURCES, Feature.GPU} == WAIVABLE
+    assert {Feature.RESOURCES, Feature.GPU, Feature.IMAGE} == WAIVABLE
 
 
 @pytest.mark.parametrize("name", adapter_names())

@@ -135,7 +135,6 @@ leaked: list[Any] = []
         (lambda p: load().after(load), "ZEN-D111", "step 'load' is after the step 'load' itself", "load(…)"),
         (lambda p: load().after(p), "ZEN-D111", "is after the parameter 'n' of the pipeline", "name steps only"),
         (lambda p: load().after("train"), "ZEN-D111", "step 'load' is after a str", "pass the result of a step"),
-        (lambda p: other(), "ZEN-D114", "pipeline 'other' is called inside another pipeline", "plain function"),
     ],
 )  # fmt: skip
 def test_a_wrong_call(call: Callable[[Any], Any], code: str, message: str, hint: str) -> None:
@@ -151,14 +150,13 @@ def test_a_wrong_call(call: Callable[[Any], Any], code: str, message: str, hint:
 @pytest.mark.parametrize(
     ("use", "what", "hint"),
     [
-        (lambda h: 1 if h else 2, "is used as a condition", "decide inside a step"),
-        (lambda h: h and 1, "is used as a condition", "decide inside a step"),
-        (lambda h: not h, "is used as a condition", "decide inside a step"),
-        (lambda h: h > 3, "is compared", "conditions on results are not part of this version"),
-        (lambda h: 0 < h < 3, "is compared", "decide inside a step"),
-        (lambda h: h == 3, "is compared", "decide inside a step"),
-        (lambda h: h in (1, 2), "is compared", "decide inside a step"),
-        (lambda h: h & True, "is compared", "decide inside a step"),
+        (lambda h: 1 if h else 2, "is used as a condition", "write `with when(…):` for `if`"),
+        (lambda h: h and 1, "is used as a condition", "(score > 0.9) & (depth < 10)"),
+        (lambda h: not h, "is used as a condition", "`~` for not"),
+        (lambda h: h & True, "is joined with True", "put brackets around each comparison"),
+        (lambda h: h | 1 > 0, "is joined with 1", "put brackets around each comparison"),
+        (lambda h: h ^ h, "is joined with `^`", "`|` for or"),
+        (lambda h: h == [1], "is compared with [1], which is no scalar", "compare with a text, a number"),
         (lambda h: 3 in h, "is searched with `in`", "inside a step"),
         (lambda h: len(h), "is asked for its length", "inside a step"),
         (lambda h: list(h), "is iterated or unpacked", "loop inside a step"),
@@ -188,6 +186,26 @@ def test_a_handle_is_no_value(use: Callable[[Any], Any], what: str, hint: str, k
     assert problem.message.startswith(f"{subject} {what}")
     assert "no step has run" in problem.why
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda h: 1 if h > 3 else 2,
+        lambda h: 0 < h < 3,
+        lambda h: h in (1, 2),
+        lambda h: h > 1 and h < 3,
+        lambda h: not (h > 1),
+    ],
+)
+def test_a_condition_is_no_bool(use: Callable[[Any], Any]) -> None:
+    def body(n: int = 1) -> None:
+        use(n)
+
+    problem = _one(body)
+    assert problem.code == "ZEN-D106"
+    assert problem.message.startswith("a condition on results is used with `if`, `and`, `or`, `not`")
+    assert "(score > 0.9) & (depth < 10), with `|` for or and `~` for not" in problem.hint
 
 
 def test_a_handle_can_be_looked_at() -> None:

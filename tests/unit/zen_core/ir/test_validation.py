@@ -8,6 +8,18 @@ from zen_core.contract.bindings import ListBinding, OutputBinding, ParameterBind
 from zen_core.diagnostics import Diagnostic
 from zen_core.ir.specs import CacheSpec, InputSpec, OutputSpec, ParameterSpec, PipelineSpec, StepSpec
 from zen_core.ir.validation import IR_PROBLEMS, validate
+from zen_core.testing.cases.build import (
+    above,
+    either,
+    element,
+    make_expander,
+    make_gate,
+    make_step,
+    mapped_by,
+    read,
+    taken,
+    untaken,
+)
 
 
 def _step(name: str, *bindings: Any, **fields: Any) -> StepSpec:
@@ -94,3 +106,84 @@ def test_all_problems_are_told_at_once() -> None:
     assert [problem.code for problem in problems] == ["ZEN-D302", "ZEN-D304", "ZEN-D302"]
     assert {problem.code for problem in problems} <= set(IR_PROBLEMS)
     assert all(problem.where for problem in problems)
+
+
+LOAD = make_step("load", "load")
+NUMBERS = make_step("numbers", "numbers", type="list[int]")
+GATE = make_gate("when", above("load", 2), {"load": read("load")})
+EXPANDER = make_expander("expand", {"value": read("numbers")})
+MAPPED = make_step("grown", "increase", {"value": element("expand", "value")}, map=mapped_by("expand"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ((LOAD.model_copy(update={"entry_point": None}),), "step 'load' has no entry point"),
+        ((LOAD, GATE.model_copy(update={"condition": None})), "step 'when' has no condition"),
+        ((LOAD, GATE.model_copy(update={"inputs": ()})), "step 'when' asks for other inputs than it has"),
+        ((LOAD, GATE.model_copy(update={"outputs": ()})), "step 'when' is a gate, and its outputs are not ['taken']"),
+        (
+            (LOAD, make_step("yes", "load", when=taken("load"))),
+            "step 'yes' lies in a branch of 'load', which is no gate",
+        ),
+        ((NUMBERS, EXPANDER), "no step is mapped by expander 'expand'"),
+        (
+            (NUMBERS, EXPANDER.model_copy(update={"outputs": ()}), MAPPED.model_copy(update={"inputs": ()})),
+            "step 'expand' is an expander, and its outputs are not 'count' and one for each input",
+        ),
+        ((NUMBERS, EXPANDER, MAPPED.model_copy(update={"inputs": ()})), "step 'grown' is mapped, and reads no element"),
+        (
+            (NUMBERS, EXPANDER, MAPPED, make_step("other", "increase", {"value": element("grown")})),
+            "step 'other' reads an element of step 'grown', which is not of its map",
+        ),
+        (
+            (LOAD, NUMBERS, GATE, EXPANDER, MAPPED.model_copy(update={"when": taken("when")})),
+            "step 'grown' lies in another branch than its expander 'expand'",
+        ),
+        (
+            (
+                NUMBERS,
+                EXPANDER,
+                MAPPED,
+                make_step("on", "increase", {"value": element("grown")}, map=mapped_by("expand", chunk=3)),
+            ),
+            "steps 'grown', 'on' are mapped together with chunks of different sizes",
+        ),
+        (
+            (NUMBERS, EXPANDER, MAPPED, make_gate("when", above("value", 2), {"value": read("grown")})),
+            "step 'when' asks step 'grown', which is mapped: a condition reads scalars",
+        ),
+        ((LOAD.model_copy(update={"on": "failure"}),), "step 'load' says how the run must have ended, and is no hook"),
+    ],
+)
+def test_what_zen_itself_makes_must_be_whole(steps: tuple[StepSpec, ...], message: str) -> None:
+    found = _problems(*steps)
+    assert [(problem.code, problem.message) for problem in found if problem.message == message] == [
+        ("ZEN-D309", message)
+    ], [problem.message for problem in found]
+
+
+def test_a_hook_depends_on_no_step() -> None:
+    hook = make_step("tell", "increase", {"value": read("load")}, kind="hook", on="failure")
+    (problem,) = validate(PipelineSpec(name="p", steps=(LOAD,), hooks=(hook,)))
+    assert problem.message == "hook 'tell' depends on a step: it runs when all of them have ended"
+
+
+def test_a_hook_shares_no_name_with_a_step() -> None:
+    hook = make_step("load", "load", kind="hook", on="failure")
+    (problem,) = validate(PipelineSpec(name="p", steps=(LOAD,), hooks=(hook,)))
+    assert problem.message == "two steps are named 'load'"
+
+
+def test_what_a_branch_makes_is_read_outside_through_either_only() -> None:
+    yes = make_step("yes", "increase", {"value": read("load")}, when=taken("when"), source="p.py:7")
+    inside = make_step("inside", "increase", {"value": read("yes")}, when=taken("when"))
+    chosen = make_step("chosen", "increase", {"value": either("yes", "load")})
+    assert _problems(LOAD, GATE, yes, inside, chosen) == []
+    for when in (None, untaken("when")):
+        outside = make_step("outside", "increase", {"value": read("yes")}, when=when, source="p.py:9")
+        (problem,) = _problems(LOAD, GATE, yes, outside)
+        assert problem.code == "ZEN-D310"
+        assert problem.message == "input 'value' of step 'outside' reads step 'yes', whose branch it does not lie in"
+        assert problem.where == "p.py:9, step 'outside'"
+        assert "p.py:7" in problem.hint

@@ -1,0 +1,536 @@
+"""Maps, branches, pipelines within pipelines, hooks, and references to what only a run has."""
+
+# ruff: noqa: B008 - a call as a default is how a pipeline's parameters are written
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+
+from zen_core import (
+    Artifact,
+    Environment,
+    ScheduledTime,
+    Secret,
+    broadcast,
+    either,
+    pipeline,
+    step,
+    when,
+)
+from zen_core.contract.bindings import (
+    ConstantBinding,
+    EitherBinding,
+    ElementBinding,
+    ExternalBinding,
+    ListBinding,
+    OutputBinding,
+    ParameterBinding,
+    SecretBinding,
+)
+from zen_core.contract.conditions import condition_text
+from zen_core.diagnostics import Diagnostic
+from zen_core.errors import DefinitionError
+from zen_core.ir.specs import EnvironmentSpec, MapSpec, PipelineSpec
+
+HERE = "tests/unit/zen_core/authoring/test_graphs.py"
+
+
+@step
+def load() -> list[int]:
+    return [1]
+
+
+@step
+def others() -> list[int]:
+    return [1]
+
+
+@step
+def score(value: int = 1) -> float:
+    return 0.5
+
+
+@step
+def grow(value: int, by: int = 1) -> int:
+    return value + by
+
+
+@step
+def halves(value: int) -> tuple[Annotated[int, "low"], Annotated[str, "high"]]:
+    return value, ""
+
+
+@step
+def total(values: list[int]) -> int:
+    return 0
+
+
+@step
+def join(texts: list[str]) -> str:
+    return ""
+
+
+@step
+def anything(value: Any = None) -> Any:
+    return value
+
+
+@step
+def tell(depth: int = 0) -> None: ...
+
+
+@step
+def log_in(password: str = Secret("CHURN_PASSWORD")) -> None: ...  # type: ignore[assignment]
+
+
+@pipeline
+def inner(depth: int = 3, values: list[int] = [1]) -> Any:  # noqa: B006
+    grown = grow(depth)
+    return total([grown, total(values)])
+
+
+def _spec(body: Callable[..., Any], **options: Any) -> PipelineSpec:
+    return pipeline(name="p", **options)(body).build().spec
+
+
+def _problems(body: Callable[..., Any], **options: Any) -> tuple[Diagnostic, ...]:
+    with pytest.raises(DefinitionError) as caught:
+        pipeline(name="p", **options)(body).build()
+    assert all(problem.hint and problem.where.startswith(f"{HERE}:") for problem in caught.value.diagnostics)
+    return caught.value.diagnostics
+
+
+def _one(body: Callable[..., Any], **options: Any) -> Diagnostic:
+    (problem,) = _problems(body, **options)
+    return problem
+
+
+def _inputs(spec: PipelineSpec, step: str) -> dict[str, Any]:
+    return {item.name: item.binding for item in spec.step_by_name[step].inputs}
+
+
+# -- maps -------------------------------------------------------------------------------------------------------
+
+
+def test_a_map_is_an_expander_and_a_step_that_reads_elements() -> None:
+    def body(by: int = 2) -> None:
+        total(grow.map(load(), by=by, chunk=3, max_parallel=2))
+
+    spec = _spec(body)
+    assert [(item.name, item.kind) for item in spec.steps] == [
+        ("load", "step"),
+        ("expand_grow", "expander"),
+        ("grow", "step"),
+        ("total", "step"),
+    ]
+    assert _inputs(spec, "expand_grow") == {"value": OutputBinding("load", "result")}
+    assert [output.name for output in spec.step_by_name["expand_grow"].outputs] == ["count", "value"]
+    assert _inputs(spec, "grow") == {"value": ElementBinding("expand_grow", "value"), "by": ParameterBinding("by")}
+    assert spec.step_by_name["grow"].map == MapSpec(expander="expand_grow", chunk=3, max_parallel=2)
+    assert [output.type for output in spec.step_by_name["grow"].outputs] == ["int"]
+    assert _inputs(spec, "total") == {"values": OutputBinding("grow", "result")}
+
+
+def test_lists_are_mapped_together_and_the_rest_is_the_same_for_all() -> None:
+    def body() -> None:
+        value = grow(1)
+        grow.with_options(name="both").map(value=load(), by=others())
+        grow.with_options(name="more").map(value=load(), by=broadcast(value))
+        grow.with_options(name="most").map(load(), 7)
+
+    spec = _spec(body)
+    assert list(_inputs(spec, "expand_both")) == ["value", "by"]
+    assert _inputs(spec, "more")["by"] == OutputBinding("grow", "result")
+    assert _inputs(spec, "most")["by"] == ConstantBinding(7)
+
+
+def test_a_chain_goes_on_in_the_same_map_element_by_element() -> None:
+    def body() -> None:
+        first = grow.with_options(name="first").map(load(), chunk=4)
+        parts = halves.map(first)
+        last = grow.with_options(name="last").map(parts.low, by=first)
+        total(last)
+        join(parts.high)
+
+    spec = _spec(body)
+    assert [item.name for item in spec.steps if item.kind == "expander"] == ["expand_first"]
+    assert _inputs(spec, "last") == {"value": ElementBinding("halves", "low"), "by": ElementBinding("first", "result")}
+    assert {item.map.chunk for item in spec.steps if item.map} == {4}
+
+
+def test_beside_another_list_a_mapped_result_is_mapped_anew() -> None:
+    def body() -> None:
+        first = grow.with_options(name="first").map(load())
+        grow.with_options(name="second").map(first, by=others())
+
+    spec = _spec(body)
+    assert _inputs(spec, "expand_second") == {
+        "value": OutputBinding("first", "result"),
+        "by": OutputBinding("others", "result"),
+    }
+    assert _inputs(spec, "second") == {
+        "value": ElementBinding("expand_second", "value"),
+        "by": ElementBinding("expand_second", "by"),
+    }
+
+
+def test_in_a_branch_a_mapped_result_from_outside_is_mapped_anew() -> None:
+    def body() -> None:
+        first = grow.with_options(name="first").map(load())
+        with when(score() > 0.5):
+            grow.with_options(name="second").map(first)
+
+    spec = _spec(body)
+    assert spec.step_by_name["expand_second"].when == spec.step_by_name["second"].when
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message"),
+    [
+        (lambda: grow.map(1), "ZEN-D118", "the map of step 'grow' has nothing to map"),
+        (lambda: grow.map(broadcast(load())), "ZEN-D118", "the map of step 'grow' has nothing to map"),
+        (
+            lambda: grow.map(score()),
+            "ZEN-D118",
+            "the map of step 'grow' goes over the output 'result' of step 'score', which is float, and no list",
+        ),
+        (
+            lambda: grow.map(join.map(anything())),
+            "ZEN-D102",
+            "step 'grow' takes 'value' as int, an element of what is mapped, and is given the output 'result' of",
+        ),
+        (
+            lambda: grow.map(grow.with_options(name="a").map(load(), chunk=2), chunk=3),
+            "ZEN-D118",
+            "the map of step 'grow' has chunk=3, and the map that it goes on with has chunk=2",
+        ),
+        (lambda: grow.map(load(), chunk=0), "ZEN-D112", "map(chunk=…) cannot be 0"),
+        (lambda: grow.map(load(), max_parallel="2"), "ZEN-D112", "map(max_parallel=…) cannot be '2'"),
+        (lambda: grow.map(load(), depth=3), "ZEN-D101", "step 'grow' has no parameter 'depth'"),
+        (lambda: grow(broadcast(load())), "ZEN-D110", "the argument 'value' of step 'grow' is a `broadcast(…)`"),
+        (lambda: join(grow.map(load())), "ZEN-D102", "step 'join' takes 'texts' as list[str], and is given"),
+    ],
+)
+def test_what_cannot_be_mapped_is_told(call: Callable[[], Any], code: str, message: str) -> None:
+    def body() -> None:
+        call()
+
+    problems = _problems(body)
+    assert any(problem.code == code and problem.message.startswith(message) for problem in problems), problems
+
+
+def test_a_map_is_made_in_a_pipeline_only() -> None:
+    with pytest.raises(DefinitionError, match=r"`grow\.map` is used outside a pipeline's body"):
+        grow.map([1, 2])
+
+
+# -- branches ---------------------------------------------------------------------------------------------------
+
+
+def test_a_condition_is_a_gate_and_its_branches() -> None:
+    def body(depth: int = 3, flag: bool = True) -> None:
+        value = score()
+        parts = halves(1)
+        with when((value > 0.9) & (depth < 10) & ((parts.high == "it's") | ~flag)) as good:
+            yes = grow(1)
+        with good.otherwise():
+            no = grow(2)
+        grow(either(yes, no))
+
+    spec = _spec(body)
+    gate = spec.step_by_name["when"]
+    assert gate.condition is not None
+    text = condition_text(gate.condition)
+    assert text == """(score > 0.9) & (depth < 10) & ((halves_high == "it's") | (~(flag)))"""
+    assert _inputs(spec, "when") == {
+        "score": OutputBinding("score", "result"),
+        "depth": ParameterBinding("depth"),
+        "halves_high": OutputBinding("halves", "high"),
+        "flag": ParameterBinding("flag"),
+    }
+    assert [(item.name, item.when and (item.when.gate, item.when.taken)) for item in spec.steps[3:]] == [
+        ("grow", ("when", True)),
+        ("grow_2", ("when", False)),
+        ("grow_3", None),
+    ]
+    options = (OutputBinding("grow", "result"), OutputBinding("grow_2", "result"))
+    assert _inputs(spec, "grow_3")["value"] == EitherBinding(options)
+
+
+def test_conditions_stand_within_branches_and_have_names() -> None:
+    def body() -> None:
+        value = score()
+        with when(value > 0.5, name="is_good"):
+            inside = score(2)
+            with when(inside <= value), when(inside > 0.1):
+                last = grow(1)
+        anything(either(either(last), value))
+
+    spec = _spec(body)
+    branches = {item.name: item.when and item.when.gate for item in spec.steps}
+    assert branches == {
+        "score": None,
+        "is_good": None,
+        "score_2": "is_good",
+        "when": "is_good",
+        "when_2": "when",
+        "grow": "when_2",
+        "anything": None,
+    }
+
+
+def test_what_a_branch_makes_is_not_used_outside_it() -> None:
+    def body() -> None:
+        with when(score() > 0.5) as good:
+            yes = grow(1)
+            grow(yes)
+        with good.otherwise():
+            grow(yes)
+        total([1, yes])
+        with when(yes > 3):
+            grow(1)
+        grow.map(anything(), by=broadcast(yes))
+
+    problems = _problems(body)
+    assert {problem.code for problem in problems} == {"ZEN-D120"}
+    assert [problem.message.partition(" is the result")[0] for problem in problems] == [
+        "the argument 'value' of step 'grow_3'",
+        "the argument 'values[1]' of step 'total'",
+        "the argument 'grow' of step 'when_2'",
+        "the argument 'by' of step 'grow_5'",
+    ]
+    made_at = f"{HERE}:{body.__code__.co_firstlineno + 2}"
+    assert all(
+        problem.why == f"step 'grow', called at {made_at}, runs only when its condition holds" for problem in problems
+    )
+    assert all("either(…)" in problem.hint for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message"),
+    [
+        (lambda: when(True).__enter__(), "ZEN-D119", "the condition is True, and no result"),
+        (
+            lambda: when(load() == 1),
+            "ZEN-D106",
+            "the output 'result' of step 'load' is used in a condition, and is list[int]",
+        ),
+        (lambda: when(load()).__enter__(), "ZEN-D106", "the output 'result' of step 'load' is used in a condition"),
+        (
+            lambda: when(grow.map(load()) > 1),
+            "ZEN-D106",
+            "the output 'result' of step 'grow' is used in a condition, and is a list with a value for each element",
+        ),
+        (lambda: (score() > 1) & True, "ZEN-D106", "a condition on results is joined with True"),
+        (lambda: grow(score() > 1), "ZEN-D110", "the argument 'value' of step 'grow' is a condition on results"),
+        (lambda: either(1, grow(1)), "ZEN-D119", "`either` is given 1"),
+        (lambda: either(), "ZEN-D119", "`either` is given nothing"),
+        (lambda: when(score() > 1).otherwise().__enter__(), "ZEN-D119", "`otherwise` comes before its `when`"),
+        (
+            lambda: grow(either(grow(1), score())),
+            "ZEN-D102",
+            "step 'grow_2' takes 'value' as int, and is given the choice between the results of 'grow', 'score'",
+        ),
+    ],
+)
+def test_what_is_no_condition_is_told(call: Callable[[], Any], code: str, message: str) -> None:
+    def body() -> None:
+        call()
+
+    problem = _problems(body)[0]
+    assert problem.code == code
+    assert message in problem.message
+
+
+@pytest.mark.parametrize("call", [lambda: when(True), lambda: either(1), lambda: broadcast(1)])
+def test_conditions_are_made_in_a_pipeline_only(call: Callable[[], Any]) -> None:
+    with pytest.raises(DefinitionError, match="is used outside a pipeline's body"):
+        call()
+
+
+def test_a_branch_ends_with_its_block_even_when_the_body_raises() -> None:
+    def body() -> None:
+        try:
+            with when(score() > 0.5):
+                raise KeyError
+        except KeyError:
+            grow(1)
+
+    assert _spec(body).step_by_name["grow"].when is None
+
+
+# -- pipelines within pipelines ---------------------------------------------------------------------------------
+
+
+def test_a_pipeline_that_is_called_becomes_a_part() -> None:
+    def body(depth: int = 5) -> None:
+        first = inner(depth, values=load())
+        second = inner()
+        total([first, second])
+
+    spec = _spec(body)
+    assert [item.name for item in spec.steps] == [
+        *("load", "inner_grow", "inner_total", "inner_total_2"),
+        *("inner_2_grow", "inner_2_total", "inner_2_total_2", "total"),
+    ]
+    assert _inputs(spec, "inner_grow")["value"] == ParameterBinding("depth")
+    assert _inputs(spec, "inner_total")["values"] == OutputBinding("load", "result")
+    assert _inputs(spec, "inner_2_grow")["value"] == ConstantBinding(3)
+    assert _inputs(spec, "total")["values"] == ListBinding(
+        (OutputBinding("inner_total_2", "result"), OutputBinding("inner_2_total_2", "result"))
+    )
+
+
+def test_a_pipeline_that_is_called_lies_in_the_branch() -> None:
+    def body() -> None:
+        with when(score() > 0.5):
+            inner()
+
+    spec = _spec(body)
+    assert {item.name for item in spec.steps if item.when} == {"inner_grow", "inner_total", "inner_total_2"}
+
+
+def test_a_call_of_a_pipeline_is_checked() -> None:
+    @pipeline
+    def dated(day: datetime.datetime = ScheduledTime()) -> None:
+        anything(day)
+
+    def body() -> None:
+        inner("deep", depht=3)
+
+    messages = [problem.message for problem in _problems(body)]
+    assert messages == [
+        "pipeline 'inner' has no parameter 'depht'",
+        "pipeline 'inner' takes 'depth' as int, and is given 'deep', which is str",
+    ]
+    problem = _one(lambda: dated())
+    assert problem.message == "pipeline 'dated' takes 'day' from its schedule, and is called here"
+    assert "day: datetime = ScheduledTime()" in problem.hint
+
+
+def test_a_pipeline_does_not_come_to_itself() -> None:
+    @pipeline
+    def first() -> None:
+        second()
+
+    @pipeline
+    def second() -> None:
+        first()
+
+    with pytest.raises(DefinitionError, match="pipeline 'first' is called within itself"):
+        first.build()
+
+
+# -- hooks ------------------------------------------------------------------------------------------------------
+
+
+def test_hooks_stand_beside_the_steps() -> None:
+    def body(depth: int = 3) -> None:
+        tell(1)
+
+    spec = _spec(body, on_failure=tell, on_success=[score, log_in])
+    assert [(hook.name, hook.kind, hook.on, hook.cache.enabled) for hook in spec.hooks] == [
+        ("tell_2", "hook", "failure", False),
+        ("score", "hook", "success", False),
+        ("log_in", "hook", "success", False),
+    ]
+    assert {item.name: item.binding for item in spec.hooks[0].inputs} == {"depth": ParameterBinding("depth")}
+    built = pipeline(name="p", on_failure=tell)(body).build()
+    assert f"{__name__}:tell" in built.functions or any(name.endswith(":tell") for name in built.functions)
+
+
+def test_a_hook_takes_what_there_is() -> None:
+    def body(value: str = "a") -> None:
+        tell()
+
+    missing = _one(lambda: tell(), on_failure=total)
+    assert missing.code == "ZEN-D121"
+    assert missing.message == "hook 'total' takes 'values', which pipeline 'p' has no parameter for"
+    wrong = _one(body, on_failure=grow)
+    assert wrong.message.startswith("step 'grow' takes 'value' as int, and is given the parameter 'value'")
+
+
+@pytest.mark.parametrize("hook", ["tell", len, [tell, 3]])
+def test_only_a_step_is_a_hook(hook: Any) -> None:
+    with pytest.raises(DefinitionError, match="on_failure cannot be"):
+        pipeline(on_failure=hook)
+
+
+# -- what only a run has ----------------------------------------------------------------------------------------
+
+
+def test_secrets_and_artifacts_are_named() -> None:
+    def body() -> None:
+        log_in()
+        log_in(Secret("OTHER"))
+        anything([Secret("A"), {"m": Artifact("churn/model", version=2)}])
+        grow(Artifact("depth"))
+
+    spec = _spec(body)
+    assert _inputs(spec, "log_in") == {"password": SecretBinding("CHURN_PASSWORD")}
+    assert _inputs(spec, "log_in_2") == {"password": SecretBinding("OTHER")}
+    assert _inputs(spec, "anything")["value"].items[0] == SecretBinding("A")
+    assert _inputs(spec, "anything")["value"].items[1].items == {"m": ExternalBinding("churn/model", 2)}
+    assert _inputs(spec, "grow")["value"] == ExternalBinding("depth")
+
+
+def test_a_secret_is_a_text() -> None:
+    problem = _one(lambda: grow(Secret("A")))
+    assert problem.message == "step 'grow' takes 'value' as int, and is given Secret(name='A'), which is a text"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Secret("a b"),
+        lambda: Secret(""),
+        lambda: Artifact("a/b/c/d"),
+        lambda: Artifact("a", version=0),
+        lambda: Environment(python="three"),
+        lambda: Environment(requirements=["torch @ file:///x"]),
+        lambda: Environment(requirements=["=="]),
+        lambda: Environment(image="a b"),
+    ],
+)
+def test_what_cannot_be_is_told_where_it_is_written(make: Callable[[], Any]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        make()
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "ZEN-D112"
+    assert problem.where.startswith(f"{HERE}:")
+    assert problem.hint
+
+
+def test_a_steps_environment_comes_before_the_pipelines() -> None:
+    own = Environment(requirements=["b>=2", "a", "a"], python=">=3.11")
+
+    def body() -> None:
+        load()
+        load.with_options(name="other", environment=own)()
+
+    spec = _spec(body, environment=Environment(image="train:1", requirements=["c"]), max_parallel=3)
+    assert spec.max_parallel == 3
+    assert spec.step_by_name["load"].environment == EnvironmentSpec(image="train:1", requirements=("c",))
+    assert spec.step_by_name["other"].environment == EnvironmentSpec(
+        image="train:1", requirements=("a", "b>=2"), python=">=3.11"
+    )
+    assert _spec(lambda: load()).step_by_name["load"].environment is None
+    with pytest.raises(DefinitionError, match="max_parallel cannot be 0"):
+        pipeline(max_parallel=0)
+
+
+def test_ten_thousand_calls_are_not_slow() -> None:
+    def body() -> None:
+        value = grow(0)
+        for number in range(2_500):
+            with when(value > number) as good:
+                yes = grow(1)
+            with good.otherwise():
+                no = grow(2)
+            value = grow(either(yes, no))
+
+    assert len(_spec(body).steps) == 10_001
