@@ -25,6 +25,11 @@ from zen_core.diagnostics import Diagnostic
 from zen_core.ir.specs import PipelineSpec
 
 _NEEDS_KUBERNETES = unsupported('only the Kubernetes executor sizes a task: [adapters.airflow] executor = "kubernetes"')
+_NEEDS_PODS = unsupported(
+    'only the Kubernetes executor gives a task an image of its own: [adapters.airflow] executor = "kubernetes"'
+)
+_CHECKED = lowered("the shim checks the worker's environment before the step starts")
+_CLOSING = lowered("run by the closing task, which never changes how the DAG run ended")
 
 
 class AirflowAdapter:
@@ -40,7 +45,8 @@ class AirflowAdapter:
         """How Airflow stands to every feature; resources depend on the executor."""
         assert isinstance(options, AirflowOptions)
         sized = NATIVE if options.executor == "kubernetes" else _NEEDS_KUBERNETES
-        return {**_SUPPORT, Feature.RESOURCES: sized, Feature.GPU: sized}
+        placed = NATIVE if options.executor == "kubernetes" else _NEEDS_PODS
+        return {**_SUPPORT, Feature.RESOURCES: sized, Feature.GPU: sized, Feature.IMAGE: placed}
 
     def emit(self, request: EmissionRequest) -> tuple[EmittedFile, ...]:
         """The DAG file, and the `.airflowignore` that keeps Airflow from taking the code bundle for a DAG."""
@@ -75,10 +81,28 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.MULTIPLE_OUTPUTS: lowered("a task returns one small dict with a ref for each output"),
     Feature.COLLECTED_INPUTS: lowered("the shim builds the list or dict from the refs of the upstream tasks"),
     Feature.ORDERING: NATIVE,
+    Feature.MAP: lowered("dynamic task mapping over the numbers of the elements; the data stays in the stores"),
+    Feature.MAP_ZIP: lowered("the expander's task checks the lengths; Airflow maps over numbers"),
+    Feature.MAP_CHAIN: lowered("a mapped task group, in which one element does not wait for the others"),
+    Feature.MAP_OF_MAP: lowered("a second mapping, which begins when the first has ended"),
+    Feature.MAP_CHUNK: lowered("Airflow maps over parts; the shim runs the elements of one part"),
+    Feature.MAP_MAX_PARALLEL: NATIVE,
+    Feature.CONDITION: NATIVE,
+    Feature.OTHERWISE: NATIVE,
+    Feature.EITHER: lowered("a trigger rule; where it says too little, the task skips itself"),
+    Feature.NESTED_CONDITION: NATIVE,
+    Feature.MAP_IN_BRANCH: NATIVE,
+    Feature.EXTERNAL_ARTIFACT: lowered("the shim finds it in the lineage store, once per run"),
+    Feature.SECRET: lowered("from the worker's environment, or a Connection or Variable named in `credentials`"),
     Feature.RETRY: NATIVE,
     Feature.RETRY_BACKOFF: NATIVE,
     Feature.RETRY_BACKOFF_FACTOR: unsupported("Airflow 2.11 can only double the delay between attempts"),
     Feature.TIMEOUT: lowered("the shim ends the attempt; execution_timeout is a back-stop behind it"),
+    Feature.REQUIREMENTS: _CHECKED,
+    Feature.PYTHON_VERSION: _CHECKED,
+    Feature.MAX_PARALLEL: NATIVE,
+    Feature.ON_FAILURE: _CLOSING,
+    Feature.ON_SUCCESS: _CLOSING,
     Feature.SCHEDULE: NATIVE,
     Feature.SCHEDULE_TIMEZONE: NATIVE,
     Feature.SCHEDULE_OVERLAP_QUEUE: NATIVE,

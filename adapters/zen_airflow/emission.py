@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from zen_airflow.lowering import END_TASK, AirflowDag, AirflowSchedule, AirflowTask
+from zen_airflow.lowering import END_TASK, AirflowDag, AirflowMap, AirflowSchedule, AirflowTask
 from zen_core.adapter.features import Feature
 from zen_core.adapter.form import NO_DEFAULT, FormField
 from zen_core.codegen.bundle import EMITTED_BY
@@ -47,14 +47,27 @@ def emit_dag(dag: AirflowDag, *, zen_version: str, ir_digest: str, waived: tuple
         dag_function=py_identifier(dag.identifier),
         definitions=[_definition(task, refs) for task in dag.tasks],
         end_task=py_identifier(END_TASK),
-        wiring=[_wiring(task, refs) for task in dag.tasks],
-        orderings=[_ordering(upstream, refs[name], refs) for upstream, name in dag.orderings],
-        closing=_ordering(dag.leaves, SourceText(f"{py_identifier(END_TASK)}().as_teardown()"), refs),
+        wiring=list(_wiring(dag, refs)),
+        orderings=[
+            *(_branch(gate, arms, refs) for gate, arms in dag.branches),
+            *(_ordering(upstream, refs[name], refs) for upstream, name in dag.orderings),
+        ],
+        uses_gates=any(task.kind == "gate" for task in dag.tasks),
+        uses_maps=bool(dag.maps),
+        uses_groups=any(found.group for found in dag.maps),
+        and_fail=SourceText(", fail=True" if dag.may_hide_failure else ""),
+        closing=_ordering(dag.leaves, _closing_task(dag), refs),
     )
 
 
+def _closing_task(dag: AirflowDag) -> SourceText:
+    # Where a skipped task can stand at the end, Airflow would show a failed run as a success.
+    fail = "on_failure_fail_dagrun=True" if dag.may_hide_failure else ""
+    return SourceText(f"{py_identifier(END_TASK)}().as_teardown({fail})")
+
+
 def _sdk_names(dag: AirflowDag) -> SourceText:
-    names = ["dag", "task"]
+    names = ["dag", "task", *(["task_group"] if any(found.group for found in dag.maps) else [])]
     if dag.params:
         names.insert(0, "Param")
     if dag.schedule:
@@ -72,6 +85,8 @@ def _dag_arguments(dag: AirflowDag) -> dict[str, Expression]:
     arguments["catchup"] = py_literal(bool(dag.schedule and dag.schedule.catch_up))
     if dag.schedule:
         arguments["max_active_runs"] = py_literal(dag.schedule.max_active_runs)
+    if dag.max_active_tasks is not None:
+        arguments["max_active_tasks"] = py_literal(dag.max_active_tasks)
     if dag.params:
         arguments["params"] = mapping({param.name: _param(param) for param in dag.params})
     if dag.tags:
@@ -94,20 +109,31 @@ def _param(param: FormField) -> Expression:
 
 def _definition(task: AirflowTask, refs: Mapping[str, SourceText]) -> SourceText:
     """The decorator, the function's head and its one line."""
-    decorator = call(SourceText("task"), (), _task_arguments(task))
+    decorator = call(SourceText("task.branch" if task.kind == "gate" else "task"), (), _task_arguments(task))
     # The parameters are called like the variables, not like the steps: Airflow keeps names such as `params` and
     # `self` for itself, and no such name ends in `_refs`.
+    parameters = [*([_PART] if task.kind == "map" else []), *(refs[name] for name in task.upstream)]
     head = Bracket(
         SourceText(f"{py_identifier(task.identifier)}("),
-        tuple((SourceText(""), refs[name]) for name in task.upstream),
+        tuple((SourceText(""), name) for name in parameters),
         SourceText("):"),
     )
+    arguments: tuple[Expression, ...] = ()
+    if task.kind == "gate":
+        arguments = tuple(literal(list(arm)) for arm in task.arms)
+    elif task.kind == "map":
+        arguments = (_PART,)
+    body = run_step_call(task.step, task.upstream, refs, function=_FUNCTION[task.kind], arguments=arguments)
     lines = (
         statement(decorator, depth=1, before="@"),
         statement(head, depth=1, before="def "),
-        statement(run_step_call(task.step, task.upstream, refs), depth=2, before="return "),
+        statement(body, depth=2, before="return "),
     )
     return join_source("\n", lines)
+
+
+_PART = SourceText("part")
+_FUNCTION = {"step": "run_step", "gate": "choose", "expander": "expand", "map": "run_part"}
 
 
 def _task_arguments(task: AirflowTask) -> dict[str, Expression]:
@@ -115,6 +141,10 @@ def _task_arguments(task: AirflowTask) -> dict[str, Expression]:
     if task.identifier != task.step:
         arguments["task_id"] = py_literal(task.step)
     arguments["multiple_outputs"] = py_literal(False)
+    if task.trigger_rule:
+        arguments["trigger_rule"] = py_literal(task.trigger_rule)
+    if task.max_parallel is not None:
+        arguments["max_active_tis_per_dagrun"] = py_literal(task.max_parallel)
     if task.retry:
         arguments["retries"] = py_literal(task.retry.retries)
         arguments["retry_delay"] = _timedelta(task.retry.delay_seconds)
@@ -135,6 +165,8 @@ def _task_arguments(task: AirflowTask) -> dict[str, Expression]:
         }
         if task.pod.node_selector:
             keywords["node_selector"] = literal(task.pod.node_selector)
+        if task.pod.image:
+            keywords["image"] = py_literal(task.pod.image)
         arguments["executor_config"] = call(SourceText("pod"), (), keywords)
     return arguments
 
@@ -153,11 +185,59 @@ def _timedelta(seconds: float) -> Expression:
     return call(SourceText("timedelta"), (), keywords)
 
 
-def _wiring(task: AirflowTask, refs: Mapping[str, SourceText]) -> SourceText:
-    expression = call(py_identifier(task.identifier), [refs[name] for name in task.upstream])
+def _wiring(dag: AirflowDag, refs: Mapping[str, SourceText]) -> Iterator[SourceText]:
+    """The calls of all tasks, in order; those of a map where its last one comes, when all that it needs is there."""
+    task_by_step = {task.step: task for task in dag.tasks}
+    map_by_last = {found.steps[-1]: found for found in dag.maps}
+    for task in dag.tasks:
+        if task.kind != "map":
+            yield _call(task, refs)
+        elif found := map_by_last.get(task.step):
+            if found.group:
+                yield from _group(found, [task_by_step[step] for step in found.steps], refs)
+            else:
+                yield _mapped(task, found, refs)
+
+
+def _call(task: AirflowTask, refs: Mapping[str, SourceText], depth: int = 1) -> SourceText:
+    given = [*([_PART] if task.kind == "map" else []), *(refs[name] for name in task.upstream)]
+    return statement(call(py_identifier(task.identifier), given), depth=depth, before=f"{refs[task.step]} = ")
+
+
+def _mapped(task: AirflowTask, found: AirflowMap, refs: Mapping[str, SourceText]) -> SourceText:
+    """`train_refs = train.partial(frame_refs=frame_refs).expand(part=expand_train_refs)`"""
+    function = py_identifier(task.identifier)
+    if task.upstream:
+        same_for_all = {str(refs[name]): refs[name] for name in task.upstream}
+        function = SourceText(statement(call(SourceText(f"{function}.partial"), (), same_for_all), depth=0))
+    expression = call(SourceText(f"{function}.expand"), (), {"part": refs[found.expander]})
     return statement(expression, depth=1, before=f"{refs[task.step]} = ")
 
 
-def _ordering(upstream: tuple[str, ...], then: SourceText, refs: Mapping[str, SourceText]) -> SourceText:
+def _group(found: AirflowMap, tasks: Sequence[AirflowTask], refs: Mapping[str, SourceText]) -> Iterator[SourceText]:
+    """A function that is a task group, and its call over the parts."""
+    group = py_identifier(found.group)
+    yield SourceText("")
+    yield statement(SourceText("task_group(prefix_group_id=False)"), depth=1, before="@")
+    yield SourceText(f"    def {group}(part):")
+    for task in tasks:
+        yield _call(task, refs, depth=2)
+    for before, step in found.chains:
+        yield _ordering(before, refs[step], refs, depth=2)
+    results = sequence(refs[step] for step in found.steps)
+    yield statement(results, depth=2, before="return ")
+    yield SourceText("")
+    made = statement(call(SourceText(f"{group}.expand"), (), {"part": refs[found.expander]}), depth=0)
+    yield statement(results, depth=1, after=f" = {made}")
+
+
+def _ordering(
+    upstream: tuple[str, ...], then: SourceText, refs: Mapping[str, SourceText], depth: int = 1
+) -> SourceText:
     before = refs[upstream[0]] if len(upstream) == 1 else sequence(refs[name] for name in upstream)
-    return statement(before, depth=1, after=f" >> {then}")
+    return statement(before, depth=depth, after=f" >> {then}")
+
+
+def _branch(gate: str, arms: tuple[str, ...], refs: Mapping[str, SourceText]) -> SourceText:
+    after = refs[arms[0]] if len(arms) == 1 else sequence(refs[name] for name in arms)
+    return statement(after, depth=1, before=f"{refs[gate]} >> ")

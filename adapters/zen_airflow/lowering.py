@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 from zen_airflow.options import AirflowOptions, AirflowStepOptions
 from zen_core.adapter.features import Feature
 from zen_core.adapter.form import FormField, form_field
 from zen_core.adapter.options import step_options
-from zen_core.codegen.names import refuse_name, target_identifiers
+from zen_core.codegen.names import free_identifier, refuse_name, target_identifiers
 from zen_core.codegen.tasks import refs_variables
+from zen_core.contract.bindings import EitherBinding, iter_leaves
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
-from zen_core.ir.graph import downstream_edges, read_steps
+from zen_core.ir.graph import (
+    downstream_edges,
+    read_steps,
+    steps_by_expander,
+    steps_by_gate,
+    upstream_closure,
+    waits_of,
+)
 from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
 
 END_TASK = "zen_end"
 """The task that closes the run. It is a teardown, so that it runs whatever happened and never changes the result."""
-RESERVED = frozenset({"dag", "task", "timedelta", "pendulum", "run_step", "pod", "CREDENTIALS", "IR", END_TASK})
+RESERVED = frozenset(
+    {"dag", "task", "task_group", "timedelta", "pendulum", "run_step", "run_part", "expand", "choose", "part", "pod"}
+    | {"CREDENTIALS", "IR", "DOUBLING", END_TASK}
+)
 """Names that the emitted file uses itself."""
 BACK_STOP_SECONDS = 60
 """How much later than the shim Airflow's own timeout strikes."""
@@ -58,6 +70,7 @@ class AirflowPod:
     requests: dict[str, str]
     limits: dict[str, str]
     node_selector: dict[str, str]
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,13 +81,21 @@ class AirflowTask:
         step: the step's name in the IR, and the task id.
         identifier: the function's name in the file; differs where the step's name is one of Python or of the file.
         refs: the variable that holds what the task returns.
-        upstream: the steps whose outputs it reads.
+        upstream: the steps whose refs it is handed. What a mapped step makes is not handed over: it is in the store.
+        kind: what its function calls; `map` is a step that runs once for each part of a map.
+        arms: of a gate: the tasks that follow when the condition holds, and when it does not.
+        trigger_rule: where it is not Airflow's default.
+        max_parallel: how many of a mapped step's task instances may run at the same time.
     """
 
     step: str
     identifier: str
     refs: str
     upstream: tuple[str, ...]
+    kind: Literal["step", "gate", "expander", "map"] = "step"
+    arms: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    trigger_rule: str = ""
+    max_parallel: int | None = None
     retry: AirflowRetry | None = None
     execution_timeout_seconds: int | None = None
     pod: AirflowPod | None = None
@@ -82,12 +103,32 @@ class AirflowTask:
 
 
 @dataclass(frozen=True)
+class AirflowMap:
+    """A map: a mapped task, or a mapped group of tasks, so that one element does not wait for the others.
+
+    Attributes:
+        expander: the step that says how many parts there are.
+        group: the name of the task group; "" for a single task.
+        steps: the mapped steps, in order.
+        chains: for a step those of the group that it comes after.
+    """
+
+    expander: str
+    group: str
+    steps: tuple[str, ...]
+    chains: tuple[tuple[tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True)
 class AirflowDag:
     """The DAG.
 
     Attributes:
-        orderings: for a step the further steps that it waits for without reading them.
+        maps: what is called for each part, in the order of their last steps.
+        orderings: for a step the further steps that it waits for without being handed anything.
+        branches: for a gate the tasks of both arms, which it lets run or skips.
         leaves: the steps that nothing waits for.
+        may_hide_failure: whether Airflow can show a failed run as a success, so that the closing task must say it.
     """
 
     dag_id: str
@@ -99,9 +140,13 @@ class AirflowDag:
     params: tuple[FormField, ...]
     tags: tuple[str, ...]
     default_args: dict[str, str | int]
+    max_active_tasks: int | None
     tasks: tuple[AirflowTask, ...]
+    maps: tuple[AirflowMap, ...]
     orderings: tuple[tuple[tuple[str, ...], str], ...]
+    branches: tuple[tuple[str, tuple[str, ...]], ...]
     leaves: tuple[str, ...]
+    may_hide_failure: bool
     credentials: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,12 +165,12 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         raise UnsupportedFeatureError(diagnostics=problems)
     identifiers = _identifiers(pipeline)
     variables = refs_variables(identifiers, reserved=RESERVED)
-    reads = {step.name: read_steps(step) for step in pipeline.steps}
-    orderings = tuple(
-        (waits, step.name)
-        for step in pipeline.steps
-        if (waits := tuple(name for name in step.after if name not in reads[step.name]))
-    )
+    mapped = {step.name: step for step in pipeline.steps if step.map}
+    arms = {
+        gate: {taken: tuple(name for name in names if name not in mapped) for taken, names in branches.items()}
+        for gate, branches in steps_by_gate(pipeline.steps).items()
+    }
+    maps = _lower_maps(pipeline, {*identifiers.values(), *variables.values()})
     followers = downstream_edges(pipeline.steps)
     return AirflowDag(
         dag_id=pipeline.name,
@@ -137,23 +182,104 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         params=tuple(form_field(parameter) for parameter in pipeline.parameters),
         tags=pipeline.tags,
         default_args=_default_args(options),
+        max_active_tasks=pipeline.max_parallel,
         tasks=tuple(
             AirflowTask(
                 step=step.name,
                 identifier=identifiers[step.name],
                 refs=variables[step.name],
-                upstream=reads[step.name],
+                upstream=_handed(step, mapped),
+                kind="map" if step.map else step.kind if step.kind != "hook" else "step",
+                arms=(arms[step.name][True], arms[step.name][False]) if step.kind == "gate" else ((), ()),
+                trigger_rule=_trigger_rule(step, mapped),
+                max_parallel=step.map.max_parallel if step.map else None,
                 retry=_lower_retry(step.retry),
                 execution_timeout_seconds=_back_stop(step),
-                pod=_lower_resources(step.resources, options, waived),
+                pod=_lower_pod(step, options, waived),
                 options=option_by_step.get(step.name, AirflowStepOptions()),
             )
             for step in pipeline.steps
         ),
-        orderings=orderings,
+        maps=maps,
+        orderings=tuple(_orderings(pipeline, mapped, maps)),
+        branches=tuple((gate, (*found[True], *found[False])) for gate, found in arms.items()),
         leaves=tuple(name for name, after in followers.items() if not after),
+        may_hide_failure=bool(arms),
         credentials=dict(options.credentials),
     )
+
+
+def _handed(step: StepSpec, mapped: Container[str]) -> tuple[str, ...]:
+    """The steps whose refs a step is handed: those that it reads and that hand some over."""
+    expander = step.map.expander if step.map else ""
+    return tuple(name for name in read_steps(step) if name not in mapped and name != expander)
+
+
+def _trigger_rule(step: StepSpec, mapped: Mapping[str, StepSpec]) -> str:
+    """When a task runs, where that is not "when all before it have succeeded".
+
+    A map over an empty list is skipped in Airflow, and its collector runs with an empty list all the same. That a step
+    must be skipped for another reason is found in the task, which then skips itself.
+    """
+    chained = step.map.expander if step.map else ""
+    before = [mapped[name] for name in (*read_steps(step), *step.after) if name in mapped]
+    if any(other.map and other.map.expander != chained for other in before):
+        return "none_failed"
+    leaves = (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))
+    if any(isinstance(leaf, EitherBinding) for leaf in leaves):
+        return "none_failed_min_one_success"
+    return ""
+
+
+def _lower_maps(pipeline: PipelineSpec, taken: Iterable[str]) -> tuple[AirflowMap, ...]:
+    """The maps; where steps outside stand between those of one map, several with the same parts."""
+    names = {*RESERVED, *taken}
+    found = []
+    for expander, members in steps_by_expander(pipeline.steps).items():
+        for group in _split(pipeline, members):
+            steps = tuple(step.name for step in group)
+            name = free_identifier(f"map_{steps[0]}", names) if len(steps) > 1 else ""
+            names.add(name)
+            chains = tuple(
+                (before, step.name)
+                for step in group
+                if (before := tuple(other for other in read_steps(step) if other in steps))
+            )
+            found.append(AirflowMap(expander, name, steps, chains))
+    return tuple(found)
+
+
+def _split(pipeline: PipelineSpec, members: Sequence[StepSpec]) -> Iterator[tuple[StepSpec, ...]]:
+    """The steps of a map in groups, so that no group waits for a step that waits for the group.
+
+    A step that needs what all elements of an earlier one made cannot go on element by element anyway.
+    """
+    if len(members) == 1:
+        yield tuple(members)
+        return
+    names = {step.name for step in members}
+    group: list[StepSpec] = []
+    for step in members:
+        outside = upstream_closure(pipeline, [name for name in waits_of(step) if name not in names])
+        if any(other.name in outside for other in group):
+            yield tuple(group)
+            group = []
+        group.append(step)
+    yield tuple(group)
+
+
+def _orderings(
+    pipeline: PipelineSpec, mapped: Mapping[str, StepSpec], maps: Iterable[AirflowMap]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What a step waits for beyond what it is handed, its gate, and the steps of its own group."""
+    group_by_step = {step: number for number, found in enumerate(maps) for step in found.steps}
+    for step in pipeline.steps:
+        handed = _handed(step, mapped)
+        expander = step.map.expander if step.map else ""
+        own = group_by_step.get(step.name, -1)
+        waits = [name for name in (*read_steps(step), *step.after) if name not in handed and name != expander]
+        if others := tuple(name for name in dict.fromkeys(waits) if own < 0 or group_by_step.get(name) != own):
+            yield others, step.name
 
 
 def _identifiers(pipeline: PipelineSpec) -> dict[str, str]:
@@ -197,10 +323,10 @@ def _back_stop(step: StepSpec) -> int | None:
     return math.ceil(step.timeout_seconds + wait) + BACK_STOP_SECONDS
 
 
-def _lower_resources(
-    resources: ResourceSpec | None, options: AirflowOptions, waived: tuple[Feature, ...]
-) -> AirflowPod | None:
-    if resources is None or options.executor != "kubernetes":
+def _lower_pod(step: StepSpec, options: AirflowOptions, waived: tuple[Feature, ...]) -> AirflowPod | None:
+    resources = step.resources or ResourceSpec()
+    image = (step.environment.image or "") if step.environment and Feature.IMAGE not in waived else ""
+    if options.executor != "kubernetes" or not (step.resources or image):
         return None
     requests: dict[str, str] = {}
     limits: dict[str, str] = {}
@@ -211,7 +337,7 @@ def _lower_resources(
     if resources.gpu is not None:
         limits["nvidia.com/gpu"] = str(resources.gpu)
     selector = {options.gpu_type_label: resources.gpu_type} if options.gpu_type_label and resources.gpu_type else {}
-    return AirflowPod(requests, limits, selector)
+    return AirflowPod(requests, limits, selector, image)
 
 
 def _cpu_quantity(cores: float) -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -17,24 +19,26 @@ from zen_airflow.versions import TESTED
 from zen_core.adapter.versions import find_untested, is_tested
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
+from zen_core.errors import StepSkipped
 from zen_metadata.lineage.records import RunRecord
+from zen_metadata.shim.mapping import run_elements, tasks_of
 from zen_metadata.shim.run_step import StepCall
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
-from zen_metadata.shim.workspace import open_workspace
+from zen_metadata.shim.workspace import Workspace, open_workspace
 
 _log = logging.getLogger("zen")
 _TICKING = frozenset({"scheduled", "backfill"})
 """The types of runs that stand for a tick of the schedule."""
 
 
+Refs = Mapping[str, Mapping[str, Any]]
+"""What the upstream tasks returned, by step; None for one that was skipped."""
+
+
 def run_step(
-    dag_file: str,
-    ir_digest: str,
-    step: str,
-    upstream: Mapping[str, Mapping[str, Any]],
-    credentials: Mapping[str, str] | None = None,
+    dag_file: str, ir_digest: str, step: str, upstream: Refs, credentials: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Run one step of the run that this Airflow task belongs to.
 
@@ -47,18 +51,64 @@ def run_step(
 
     Returns:
         The refs by output name: what goes into the XCom.
+
+    Raises:
+        AirflowSkipException: by the rules of the pipeline the step does not run.
     """
+    with _opened(dag_file, ir_digest, step, upstream, credentials) as (call, workspace):
+        result = run_in_shim(call, workspace)
+    return {name: dict(ref) for name, ref in result.refs.items()}
+
+
+def ask(dag_file: str, ir_digest: str, gate: str, upstream: Refs, credentials: Mapping[str, str] | None = None) -> bool:
+    """Whether a condition holds. Arguments as those of `run_step`."""
+    return bool(run_step(dag_file, ir_digest, gate, upstream, credentials)["taken"]["value"])
+
+
+def expand(
+    dag_file: str, ir_digest: str, expander: str, upstream: Refs, credentials: Mapping[str, str] | None = None
+) -> list[int]:
+    """Begin a map: the numbers of its parts, which Airflow maps over. Arguments as those of `run_step`.
+
+    Raises:
+        MapError: what is mapped is no list, the lists differ in length, or there are more parts than Airflow takes.
+    """
+    with _opened(dag_file, ir_digest, expander, upstream, credentials) as (call, workspace):
+        steps = call.manifest.steps.values()
+        chunk = next(step.chunk for step in steps if step.expander == expander)
+        limited = replace(call, max_elements=_max_map_length() * chunk, limit_name="[core] max_map_length")
+        return list(tasks_of(run_in_shim(limited, workspace).refs, chunk))
+
+
+def run_part(
+    dag_file: str,
+    ir_digest: str,
+    step: str,
+    part: int,
+    upstream: Refs,
+    credentials: Mapping[str, str] | None = None,
+) -> None:
+    """Run the elements of one part of a map, each a step run of its own. Arguments as those of `run_step`."""
+    with _opened(dag_file, ir_digest, step, upstream, credentials) as (call, workspace):
+        run_elements(call, workspace, chunk=part)
+
+
+@contextmanager
+def _opened(
+    dag_file: str, ir_digest: str, step: str, upstream: Refs, credentials: Mapping[str, str] | None
+) -> Iterator[tuple[StepCall, Workspace]]:
+    """The call of a step, and the stores that it runs on. A step that does not run is skipped in Airflow's words."""
     context = _current_context()
     task_instance = context["ti"]
     manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
-        result = run_in_shim(
+        yield (
             StepCall(
                 manifest=manifest,
                 step=step,
                 run=_run_record(manifest, settings, context),
-                upstream=upstream,
+                upstream={name: refs for name, refs in upstream.items() if refs is not None},
                 look_up=not _is_cleared(task_instance),
                 own_process=True,
                 number=task_instance.try_number,
@@ -74,22 +124,45 @@ def run_step(
             ),
             workspace,
         )
+    except StepSkipped as skipped:
+        raise _skip_exception()(str(skipped)) from None
     finally:
         workspace.close()
-    return {name: dict(ref) for name, ref in result.refs.items()}
 
 
-def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None = None) -> None:
-    """Close the run: replay what was spooled, record how the run ended, and hand it on to MLflow."""
+def _skip_exception() -> type[Exception]:
+    from airflow.exceptions import AirflowSkipException
+
+    found: type[Exception] = AirflowSkipException
+    return found
+
+
+def _max_map_length() -> int:
+    from airflow.configuration import conf
+
+    return int(conf.getint("core", "max_map_length", fallback=1024))
+
+
+def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None = None, *, fail: bool = False) -> None:
+    """Close the run: replay what was spooled, record how it ended, run the hooks, and hand it on to MLflow.
+
+    Args:
+        fail: fail when the run failed. Airflow looks at the last tasks alone, and where these were skipped it would
+            call the run a success.
+    """
     from zen_metadata.shim.closing import close_run
 
     context = _current_context()
     manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
-        close_run(workspace, _run_record(manifest, settings, context), manifest, code_root=code_root)
+        status = close_run(workspace, _run_record(manifest, settings, context), manifest, code_root=code_root)
     finally:
         workspace.close()
+    if fail and status == "failed":
+        from airflow.exceptions import AirflowFailException
+
+        raise AirflowFailException("a step of this run failed, or could not run because of one that did")
 
 
 def _prepare(

@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Iterable, Mapping
 
 from zen_core.codegen.layout import Bracket, Expression, call, mapping
-from zen_core.codegen.literals import SourceText, py_literal
+from zen_core.codegen.literals import SourceText, py_identifier, py_literal
 from zen_core.codegen.names import free_identifier
 
 
@@ -25,12 +25,24 @@ def refs_variables(identifiers: Mapping[str, str], *, reserved: Iterable[str] = 
     return found
 
 
-def run_step_call(step: str, upstream: Iterable[str], refs: Mapping[str, SourceText]) -> Expression:
-    """`run_step("split", load=load_refs)`; a step whose name is a keyword of Python is handed over as text."""
+def run_step_call(
+    step: str,
+    upstream: Iterable[str],
+    refs: Mapping[str, SourceText],
+    *,
+    function: str = "run_step",
+    arguments: Iterable[Expression] = (),
+) -> Expression:
+    """`run_step("split", load=load_refs)`; a step whose name is a keyword of Python is handed over as text.
+
+    Args:
+        function: the emitted file's own function.
+        arguments: what else it is given by position.
+    """
     names = tuple(upstream)
     plain = {name: refs[name] for name in names if not keyword.iskeyword(name)}
     others = {name: refs[name] for name in names if keyword.iskeyword(name)}
-    found = call(SourceText("run_step"), [py_literal(step)], plain)
+    found = call(py_identifier(function), [py_literal(step), *arguments], plain)
     if not others:
         return found
     return Bracket(found.opening, (*found.items, (SourceText("**"), mapping(others))), found.closing)

@@ -163,8 +163,7 @@ def _print_errors(run: Run, group: Sequence[StepRun]) -> None:
     for step in failed[:_SHOWN_ERRORS]:
         _print_error(run, step)
     if len(failed) > _SHOWN_ERRORS:
-        more = f"{len(failed) - _SHOWN_ERRORS} more elements of {group[0].name!r} failed"
-        print_heading(more)
+        print_heading(f"and {len(failed) - _SHOWN_ERRORS} more of {group[0].name!r} failed")
         print_line((f"zen show {short_id(run.run_id)} --json", "dim"), ("  lists them all", "dim"))
 
 

@@ -103,11 +103,12 @@ def run_graph(stores: ReadStores, run: Run, direction: Direction) -> LineageGrap
         inputs = {item.artifact_id for item in step.state.inputs if item.artifact_id}
         walk.add_step_run(step_run)
         walk.edges.add((run.run_id, step_run.step_run_id))
-        walk.add_artifacts({**outputs, **stores.lineage.get_artifacts(sorted(inputs))})
+        walk.add_artifacts(outputs)
         walk.edges.update((source, step_run.step_run_id) for source in inputs)
         walk.edges.update((step_run.step_run_id, output) for output in outputs)
         read |= inputs
         made |= outputs.keys()
+    walk.add_artifacts(stores.lineage.get_artifacts(sorted(read - made)))
     if direction in ("up", "both"):
         walk.up(sorted(read - made))
     if direction in ("down", "both"):
@@ -190,6 +191,7 @@ class _Walk:
             "kind": "step_run",
             "label": f"{record.step}{index} in run {record.run_id[:8]}",
             "step": record.step,
+            "step_kind": record.kind,
             "map_index": record.map_index,
             "run_id": record.run_id,
         }

@@ -56,7 +56,8 @@ class PipelineRules:
     """The rules of all steps, in a topological order. Hooks have none: they run after everything.
 
     Attributes:
-        optional: the steps that some run skips: those in a branch, and those that need one.
+        optional: the steps that may be skipped, as far as the graph alone tells: those in a branch, and those that
+            need one of them.
     """
 
     steps: Mapping[str, StepRule]

@@ -178,5 +178,6 @@ class RunProjector:
     def _find_ir_step(self, state: StepRunState) -> Mapping[str, Any] | None:
         digest = state.attempt.ir_digest
         if digest not in self._ir_steps:
-            self._ir_steps[digest] = {step["name"]: step for step in self._get_ir(digest)["steps"]}
+            ir = self._get_ir(digest)
+            self._ir_steps[digest] = {step["name"]: step for step in (*ir["steps"], *ir.get("hooks", ()))}
         return self._ir_steps[digest].get(state.step_run.step)

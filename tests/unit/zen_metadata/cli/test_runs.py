@@ -1,5 +1,7 @@
 """`zen runs`, `zen show`, `zen logs`."""
 
+import re
+
 import pytest
 
 from zen_metadata.cli.run_page import print_run, show_value
@@ -149,3 +151,91 @@ def test_values_are_shown_on_one_short_line():
     assert show_value("two\nlines") == "two lines"
     assert show_value([1, "a"]) == '[1, "a"]'
     assert len(show_value("x" * 500)) == 60
+
+
+SHAPES = """
+from zen_core import current, log_metric, pipeline, step, when
+
+@step
+def folds(count: int) -> list[int]:
+    return list(range(count))
+
+@step
+def fit(fold: int) -> int:
+    log_metric("loss", fold / 10)
+    if fold >= 6:
+        raise ValueError(f"fold {fold} is empty")
+    return fold
+
+@step
+def best(fits: list[int]) -> int:
+    return max(fits, default=-1)
+
+@step
+def publish(score: int) -> None: ...
+
+@step
+def alarm() -> None:
+    print(len(current().failures), "failed")
+
+@pipeline(on_failure=alarm)
+def shapes(count: int = 3):
+    score = best(fit.map(fold=folds(count)))
+    with when((score > 1) & (score < 5)):
+        publish(score)
+"""
+
+
+@pytest.fixture
+def shapes(project):
+    """Runs a pipeline with a map, a condition and a hook; answers with what `zen show` tells of each step."""
+    path = project.root / f"{project.module}_shapes.py"
+    path.write_text(SHAPES)
+
+    def run(count):
+        project.zen("run", f"{path.name}:shapes", "--param", f"count={count}", "--json")
+        return project.zen("show").stdout
+
+    return run
+
+
+def cells(shown, name):
+    return next(re.split(r"\s{2,}", line) for line in shown.splitlines() if line.startswith(name))
+
+
+def test_show_tells_the_elements_of_a_map_together_and_what_a_condition_answered(shapes, project):
+    shown = shapes(3)
+    assert cells(shown, "fit[0..2]")[1:3] == ["completed", "3"]
+    assert cells(shown, "fit[0..2]")[-1] == "3 result"
+    assert cells(shown, "expand_fit (expander)")[-1] == "count = 3"
+    assert cells(shown, "when (gate)")[-1] == "(best > 1) & (best < 5): true"
+    assert ["fit[0..2]", "loss", "0 … 0.2"] in [re.split(r"\s{2,}", line) for line in shown.splitlines()]
+    steps = project.json("show")["steps"]
+    assert [(step["name"], step["map_index"], step["kind"]) for step in steps] == [
+        ("folds", None, "step"),
+        ("expand_fit", None, "expander"),
+        *[("fit", index, "step") for index in range(3)],
+        ("best", None, "step"),
+        ("when", None, "gate"),
+        ("publish", None, "step"),
+    ]
+
+
+def test_show_tells_what_was_skipped_and_an_empty_map(shapes):
+    shown = shapes(0)
+    assert "status      completed" in shown
+    assert cells(shown, "fit")[1] == "completed"
+    assert cells(shown, "when (gate)")[-1].endswith(": false")
+    assert cells(shown, "publish")[1] == "skipped"
+
+
+def test_show_counts_failed_elements_and_shows_the_first_of_them(shapes, project):
+    shown = shapes(10)
+    assert cells(shown, "fit[0..9]")[1] == "6 completed, 4 failed"
+    assert [line for line in shown.splitlines() if line.startswith("step 'fit")] == [
+        f"step 'fit[{index}]' failed:" for index in (6, 7, 8)
+    ]
+    assert "and 1 more of 'fit' failed" in shown
+    assert cells(shown, "alarm (hook)")[1] == "completed"
+    assert project.zen("logs", "latest", "alarm").stdout == "4 failed\n"
+    assert project.json("runs")[0]["status"] == "failed"

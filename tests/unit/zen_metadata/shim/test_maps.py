@@ -11,7 +11,18 @@ from zen_core.contract.bindings import ConstantBinding, ListBinding
 from zen_core.contract.canonical import digest_json
 from zen_core.errors import MapError, MissingInputError
 from zen_core.ir.specs import CacheSpec
-from zen_core.testing.cases.build import collect, element, make_expander, mapped_by, parameter, read
+from zen_core.testing.cases.build import (
+    above,
+    collect,
+    element,
+    make_expander,
+    make_gate,
+    mapped_by,
+    parameter,
+    read,
+    taken,
+)
+from zen_core.testing.lineage import canonical_lineage, first_difference
 from zen_metadata.shim.inputs import UpstreamFailedError
 from zen_metadata.shim.mapping import run_elements, tasks_of
 from zen_metadata.shim.run_step import run_step
@@ -295,3 +306,54 @@ def test_elements_survive_a_store_that_is_away(engine, mapped, make_code) -> Non
     assert engine.shown.status == "completed"
     assert value(engine.shown, "pick") == [11, 21]
     assert engine.workspace.artifacts.list("spool") == []
+
+
+def test_the_graph_goes_through_collections(engine, mapped, make_code) -> None:
+    run = engine.run(
+        *mapped([1, 2]),
+        make_expander("expand_score", {"y": read("fit")}),
+        make_code("score", lambda y: y + 1, y=element("expand_score", "y"), _map=mapped_by("expand_score")),
+    )
+    listed = run.step("load").output()
+    fits = [run.step("fit", index).output().artifact_id for index in range(2)]
+    scores = [run.step("score", index).output().artifact_id for index in range(2)]
+
+    up = engine.client.lineage(run.step("score", 1).output(), "up").nodes
+    assert {listed.artifact_id, fits[1], scores[1]} <= up.keys()
+    assert up.keys().isdisjoint({fits[0], scores[0]})
+    down = engine.client.lineage(listed, "down")
+    assert {*fits, *scores, run.step("pick").output().artifact_id} <= down.nodes.keys()
+    whole = engine.client.lineage(run, "both")
+    named = {node["label"].partition(" in run")[0] for node in whole.nodes.values()}
+    assert {"fit[1]", "score[0]", "expand_fit", "pick"} <= named
+    assert {"demo/shapes/expand_fit.x", "demo/shapes/expand_fit.count"} <= named
+
+
+def test_what_zen_makes_itself_has_no_versions_and_is_not_listed(engine, mapped) -> None:
+    engine.run(*mapped([1, 2]))
+    names = [artifact.full_name for artifact in engine.client.artifacts()]
+    assert sorted(names) == ["demo/shapes/fit", "demo/shapes/fit", "demo/shapes/load", "demo/shapes/pick"]
+    check = engine.workspace.lineage
+    assert check.find_artifact_names("demo") == [("shapes", "fit"), ("shapes", "load"), ("shapes", "pick")]
+
+
+def test_the_canonical_lineage_knows_no_expander(engine, mapped) -> None:
+    first = canonical_lineage(engine.run(*mapped([1, 2])).to_json())
+    assert list(first["steps"]) == ["fit[0]", "fit[1]", "load", "pick"]
+    assert first["steps"]["fit[1]"]["inputs"]["x"]["from"] == ["load.result"]
+    assert first["steps"]["pick"]["inputs"]["xs"]["items"]["[1]"]["from"] == ["fit[1].result"]
+    second = canonical_lineage(engine.run(*mapped([1, 2])).to_json())
+    assert first_difference(first, second) == ""
+
+
+def test_runs_are_listed_with_the_status_that_they_are_shown_with(engine, mapped, make_code) -> None:
+    engine.run(*mapped([]))
+    engine.run(
+        make_code("load", lambda: 1),
+        make_gate("when", above("load", 2), {"load": read("load")}),
+        make_code("yes", lambda: 1, _when=taken("when")),
+    )
+    engine.run(*mapped([1, 2]), close=False)
+    listed = engine.client.runs()
+    assert [run.status for run in listed] == ["completed"] * 3
+    assert [run.status for run in listed] == [engine.client.run(run.run_id).status for run in listed]
