@@ -45,12 +45,14 @@ class Conformance:
 
 
 class _DagReader:
-    """Walks the one function that makes the DAG."""
+    """Walks the one function that is the DAG: its task functions, its task groups, their calls, and the orderings."""
 
     def __init__(self, tree: ast.Module) -> None:
         (self._dag,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and _decorator(node, "dag"))
-        self._functions = [node for node in self._dag.body if isinstance(node, ast.FunctionDef)]
-        self._step_by_function = {node.name: _task_id(node) for node in self._functions}
+        functions = [node for node in self._dag.body if isinstance(node, ast.FunctionDef)]
+        self._tasks = {_task_id(node): node for node in functions if _task(node) and _task_id(node) != END_TASK}
+        self._groups = {node.name: node for node in functions if not _task(node)}
+        self._step_by_function = {node.name: step for step, node in self._tasks.items()}
         self._step_by_variable: dict[str, str] = {}
         self._upstream: dict[str, set[str]] = {}
 
@@ -58,40 +60,88 @@ class _DagReader:
         """All that the file says."""
         for node in self._dag.body:
             self._read_statement(node)
-        if set(self._upstream) != {step for step in self._step_by_function.values() if step != END_TASK}:
+        if set(self._upstream) != set(self._tasks):
             raise ValueError("a task is defined and not called, or called and not defined")
         arguments = _keywords(_decorator(self._dag, "dag"))
         defaults, required = _params(arguments.get("params"))
         return EmittedPipeline(
-            steps={_task_id(node): self._step(node) for node in self._functions if _task_id(node) != END_TASK},
+            steps={step: self._step(step, node) for step, node in self._tasks.items()},
             defaults=defaults,
             required=required,
             tags=frozenset(ast.literal_eval(arguments["tags"]) if "tags" in arguments else ()),
         )
 
-    def _step(self, node: ast.FunctionDef) -> EmittedStep:
-        arguments = _keywords(_decorator(node, "task"))
+    def _step(self, step: str, node: ast.FunctionDef) -> EmittedStep:
+        arguments = _keywords(_task(node))
         timeout = arguments.get("execution_timeout")
         delay = arguments.get("retry_delay")
+        most = arguments.get("max_active_tis_per_dagrun")
+        is_mapped = _called(node)[0] == "run_part"
         return EmittedStep(
-            upstream=frozenset(self._upstream[_task_id(node)]),
+            upstream=frozenset(self._upstream[step]),
             retries=ast.literal_eval(arguments["retries"]) if "retries" in arguments else 0,
             retry_delay_seconds=_seconds(delay) if delay else 0.0,
             timeout_seconds=_seconds(timeout) if timeout else None,
+            branch=self._branch(step, is_mapped=is_mapped),
+            mapped=is_mapped,
+            max_parallel=ast.literal_eval(most) if most else None,
         )
 
-    def _read_statement(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
-            step = self._step_by_function[ast.unparse(node.value.func)]
-            if step in self._upstream:
-                raise ValueError(f"the task {step} is called twice")
-            self._step_by_variable[node.targets[0].id] = step
-            self._upstream[step] = {self._step_by_variable[ast.unparse(item)] for item in node.value.args}
+    def _branch(self, step: str, *, is_mapped: bool) -> tuple[str, bool] | None:
+        """The gate whose arm names the step; a mapped one lies in the branch of its expander."""
+        names = {step, *(name for name in self._upstream[step] if is_mapped and self._is_expander(name))}
+        for gate, node in self._tasks.items():
+            function, arguments = _called(node)
+            if function == "choose":
+                for answer, arm in ((True, arguments[1]), (False, arguments[2])):
+                    if names.intersection(ast.literal_eval(arm)):
+                        return gate, answer
+        return None
+
+    def _is_expander(self, step: str) -> bool:
+        return _called(self._tasks[step])[0] == "expand"
+
+    def _read_statement(self, node: ast.stmt, outside: frozenset[str] = frozenset()) -> None:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            self._read_call(node, node.value, outside)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.BinOp):
-            then = node.value.right
-            if isinstance(then, ast.Name):
-                step = self._step_by_variable[then.id]
+            after = [name for name in _names(node.value.right) if name in self._step_by_variable]
+            for variable in after:
+                step = self._step_by_variable[variable]
                 self._upstream[step] |= {self._step_by_variable[name] for name in _names(node.value.left)}
+
+    def _read_call(self, node: ast.Assign, made: ast.Call, outside: frozenset[str]) -> None:
+        """A task's call; one over the parts of a map; or that of a group, whose calls are in its own function."""
+        given = [*made.args, *(keyword.value for keyword in made.keywords)]
+        function = made.func
+        if isinstance(function, ast.Attribute) and function.attr == "expand":
+            function = function.value
+            if isinstance(function, ast.Call):  # .partial(…)
+                given += [keyword.value for keyword in function.keywords]
+                function = function.func
+                function = function.value if isinstance(function, ast.Attribute) else function
+        read = frozenset(self._step_by_variable[name] for item in given for name in _names(item) if name != "part")
+        if group := self._groups.get(ast.unparse(function)):
+            for statement in group.body:
+                self._read_statement(statement, read)
+            return
+        step = self._step_by_function[ast.unparse(function)]
+        if step in self._upstream:
+            raise ValueError(f"the task {step} is called twice")
+        self._step_by_variable[ast.unparse(node.targets[0])] = step
+        self._upstream[step] = {*read, *outside}
+
+
+def _task(node: ast.FunctionDef) -> ast.Call | None:
+    """The decorator that makes it a task."""
+    return _decorator(node, "task") or _decorator(node, "task.branch")
+
+
+def _called(node: ast.FunctionDef) -> tuple[str, list[ast.expr]]:
+    """The function of the file that a task calls, and what it is given by position."""
+    (body,) = (item for item in node.body if isinstance(item, ast.Return))
+    assert isinstance(body.value, ast.Call)
+    return ast.unparse(body.value.func), list(body.value.args)
 
 
 def _names(node: ast.expr) -> list[str]:
@@ -100,7 +150,7 @@ def _names(node: ast.expr) -> list[str]:
 
 def _decorator(node: ast.FunctionDef, name: str) -> ast.Call | None:
     calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
-    return next((item for item in calls if isinstance(item.func, ast.Name) and item.func.id == name), None)
+    return next((item for item in calls if ast.unparse(item.func) == name), None)
 
 
 def _keywords(node: ast.Call | None) -> dict[str, ast.expr]:
@@ -108,7 +158,7 @@ def _keywords(node: ast.Call | None) -> dict[str, ast.expr]:
 
 
 def _task_id(node: ast.FunctionDef) -> str:
-    arguments = _keywords(_decorator(node, "task"))
+    arguments = _keywords(_task(node))
     return str(ast.literal_eval(arguments["task_id"])) if "task_id" in arguments else node.name
 
 
@@ -142,6 +192,7 @@ def _from_dag(dag: Any) -> EmittedPipeline:
         steps={
             task.task_id: EmittedStep(
                 upstream=frozenset(task.upstream_task_ids),
+                mapped=_is_mapped(task),
                 retries=task.retries,
                 retry_delay_seconds=task.retry_delay.total_seconds() if task.retries else 0.0,
                 timeout_seconds=task.execution_timeout.total_seconds() if task.execution_timeout else None,
@@ -153,3 +204,8 @@ def _from_dag(dag: Any) -> EmittedPipeline:
         required=frozenset(required),
         tags=frozenset(dag.tags),
     )
+
+
+def _is_mapped(task: Any) -> bool:
+    """Whether the task itself is mapped, or lies in a group that is."""
+    return bool(getattr(task, "is_mapped", False)) or next(task.iter_mapped_task_groups(), None) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,29 +60,53 @@ class _FlowReader:
         )
 
     def _upstream(self) -> dict[str, frozenset[str]]:
-        """For each step those whose futures its call is given."""
+        """For each step those whose futures its call is given, or over whose futures its calls are made."""
         step_by_variable: dict[str, str] = {}
         found: dict[str, frozenset[str]] = {}
         for node in self._flow.body:
-            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+            if not isinstance(node, ast.Assign):
                 continue
-            step = _name(self._tasks[ast.unparse(node.value.func).removesuffix(".submit")])
+            target, value = ast.unparse(node.targets[0]), node.value
+            lists: list[ast.expr] = []
+            if isinstance(value, ast.ListComp):
+                lists, value = [value.generators[0].iter], value.elt
+            assert isinstance(value, ast.Call)
+            given = [*value.args, *(keyword.value for keyword in value.keywords), *lists]
+            read = frozenset(
+                step_by_variable[name] for item in given for name in _names(item) if name in step_by_variable
+            )
+            if ast.unparse(value.func) == "parts_of":
+                (step_by_variable[target],) = read
+                continue
+            step = _name(self._tasks[ast.unparse(value.func).removesuffix(".submit")])
             if step in found:
                 raise ValueError(f"the task {step} is called twice")
-            given = [*node.value.args, *(keyword.value for keyword in node.value.keywords)]
-            found[step] = frozenset(step_by_variable[name] for item in given for name in _names(item))
-            step_by_variable[ast.unparse(node.targets[0])] = step
+            found[step] = read
+            step_by_variable[target] = step
         return found
 
 
 def _step(node: ast.FunctionDef, upstream: frozenset[str]) -> EmittedStep:
     arguments = _keywords(node, "task")
     delay = ast.literal_eval(arguments["retry_delay_seconds"]) if "retry_delay_seconds" in arguments else 0
+    (body,) = (item.value for item in node.body if isinstance(item, ast.Return))
+    assert isinstance(body, ast.Call)
+    is_mapped = ast.unparse(body.func) == "run_part"
+    condition = ast.literal_eval(arguments["description"]) if "description" in arguments else ""
     return EmittedStep(
         upstream=upstream,
         retries=ast.literal_eval(arguments["retries"]),
         retry_delay_seconds=delay[0] if isinstance(delay, list) else delay,
+        branch=_branch(condition),
+        mapped=is_mapped,
+        max_parallel=ast.literal_eval(body.args[2]) if is_mapped and len(body.args) > 2 else None,
     )
+
+
+def _branch(condition: str) -> tuple[str, bool] | None:
+    """The gate and its answer, from the task's description."""
+    found = re.match(r"Runs if `(\w+)` answers (yes|no): ", condition)
+    return (found[1], found[2] == "yes") if found else None
 
 
 def _decorator(node: ast.FunctionDef, name: str) -> ast.Call | None:

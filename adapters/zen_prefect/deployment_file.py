@@ -48,11 +48,12 @@ def _deployment(flow: PrefectFlow, ir_digest: str) -> dict[str, Any]:
             found["concurrency_limit"] = {"limit": 1, "collision_strategy": flow.schedule.collision}
     else:
         found["schedules"] = []
+    variables = {**options.job_variables, **({"image": flow.image} if flow.image else {})}
     if options.work_pool:
         found["work_pool"] = {
             "name": options.work_pool,
             **({"work_queue_name": options.work_queue} if options.work_queue else {}),
-            **({"job_variables": options.job_variables} if options.job_variables else {}),
+            **({"job_variables": variables} if variables else {}),
         }
     return found
 

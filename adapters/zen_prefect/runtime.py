@@ -18,15 +18,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from zen_core.contract.manifest import PipelineManifest, read_manifest
+from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import load_settings
-from zen_core.errors import ShimError, StoreError
+from zen_core.errors import ShimError, StepSkipped, StoreError
 from zen_metadata.lineage.records import RunRecord, StepRunState
-from zen_metadata.shim.code import ensure_code
 from zen_metadata.shim.credentials import MissingCredentialError, apply_credentials
+from zen_metadata.shim.mapping import run_elements, tasks_of
 from zen_metadata.shim.run_step import RunningStep, StepCall, refs_of
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
+from zen_metadata.shim.sidecar import open_sidecar
 from zen_metadata.shim.termination import record_termination
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
@@ -42,6 +43,7 @@ class _Session:
         done: the step runs that completed when this flow run was going on before; empty the first time.
         running: the attempts that are going on, by step.
         places: one for each step that may work at the same time, where the threads do not limit it.
+        map_places: the same for the tasks of one mapped step.
         stopping: set when this process is about to be ended; no further step begins.
     """
 
@@ -52,7 +54,15 @@ class _Session:
     done: Mapping[str, StepRunState] = field(default_factory=dict)
     running: dict[str, RunningStep] = field(default_factory=dict)
     places: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    map_places: dict[str, threading.BoundedSemaphore] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def places_of(self, step: str, max_parallel: int | None) -> AbstractContextManager[Any]:
+        """One place for each task of a mapped step that may work at the same time."""
+        if max_parallel is None:
+            return nullcontext()
+        with _lock:
+            return self.map_places.setdefault(step, threading.BoundedSemaphore(max_parallel))
 
     def cancel(self) -> None:
         """Record what is going on as cancelled, and the run too: this process is about to be ended."""
@@ -81,23 +91,30 @@ def _cancel_all() -> None:
 
 def run_step(
     flow_file: str,
+    ir_digest: str,
     step: str,
     upstream: Mapping[str, Mapping[str, Any]],
     credentials: Mapping[str, str] | None = None,
     *,
     at_once: int | None = None,
+    part: int | None = None,
+    max_parallel: int | None = None,
 ) -> Any:
     """Run one step of the flow run that this Prefect task belongs to.
 
     Args:
         flow_file: the emitted module; manifest and code lie in the folder beside it.
+        ir_digest: the IR that it was made from.
         step: the step's name.
         upstream: what the upstream tasks returned, by step.
         credentials: the Secret block that holds the value of an environment variable, by variable.
         at_once: how many steps of a flow run may work at the same time; None: as many as there are threads.
+        part: of a mapped step: which of its tasks this is.
+        max_parallel: of a mapped step: how many of its tasks may work at the same time.
 
     Returns:
-        The refs by output name; for a result that was not made now, within a state that Prefect shows as Cached.
+        The refs by output name, none for a mapped step; for a result that was not made now, within a state that
+        Prefect shows as Cached; and within one that it shows as Skipped for a step that by its rules does not run.
     """
     from prefect.context import FlowRunContext, TaskRunContext
     from prefect.logging import get_run_logger
@@ -108,21 +125,23 @@ def run_step(
             f"the task of step {step!r} was called outside a flow run", hint="run the flow that this task belongs to"
         )
     flow_run, task_run = flow_context.flow_run, task_context.task_run
-    session = _session(flow_file, flow_run, flow_context.parameters or {}, credentials or {}, at_once)
+    session = _session(flow_file, ir_digest, flow_run, flow_context.parameters or {}, credentials or {}, at_once)
     earlier = session.done.get(step)
     if earlier is not None and session.workspace.is_whole(earlier):
         return _cached(refs_of(earlier.outputs), "completed earlier in this run")
     logger = get_run_logger()
+    label = step if part is None else f"{step}-{part}"
 
     def started(running: RunningStep) -> None:
-        session.running[step] = running
+        session.running[label] = running
 
     call = StepCall(
         manifest=session.manifest,
         step=step,
         run=session.run,
-        upstream=upstream,
-        number=task_run.run_count,
+        upstream={name: refs for name, refs in upstream.items() if refs},
+        # When Prefect starts the flow run again, it counts the attempts at its tasks anew.
+        number=task_run.run_count + max(int(flow_run.run_count or 0) - 1, 0),
         code_root=session.code_root,
         log_url=_page("task-run", task_run.id),
         engine={
@@ -133,26 +152,40 @@ def run_step(
         on_output=lambda text: logger.info("%s", session.workspace.mask(text)),
         on_start=started,
     )
-    with session.places:
+    with session.places_of(step, max_parallel), session.places:
         if session.stopping.is_set():
             raise CancelledError("the flow run is being cancelled")
         try:
+            if part is not None:
+                run_elements(call, session.workspace, chunk=part)
+                return {}
             result = run_in_shim(call, session.workspace)
+        except StepSkipped as skipped:
+            return _named_state("Skipped", {}, str(skipped))
         finally:
-            session.running.pop(step, None)
+            session.running.pop(label, None)
     refs = {name: dict(ref) for name, ref in result.refs.items()}
     return _cached(refs, "done before, for the same inputs and code") if result.status == "cached" else refs
 
 
-def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str, str] | None = None) -> None:
-    """Close the run: replay what was spooled, record how it ended, hand it on to MLflow, and say what came out.
+def parts_of(expander: Any, chunk: int = 1) -> range:
+    """The numbers of the tasks of a map, once its list is there; none where it failed, or was skipped."""
+    expander.wait()
+    refs = expander.result(raise_on_failure=False) if expander.state.is_completed() else {}
+    return tasks_of(refs, chunk) if refs else range(0)
+
+
+def end_run(
+    flow_file: str, ir_digest: str, flow_run: Any, state: Any, credentials: Mapping[str, str] | None = None
+) -> None:
+    """Close the run: replay what was spooled, record how it ended, run the hooks, and say what came out.
 
     Prefect calls it as a hook: in the flow's process, or where that is gone in the worker's.
     """
     from zen_metadata.shim.closing import close_run
     from zen_prefect.report import report_outputs
 
-    session = _session(flow_file, flow_run, flow_run.parameters, credentials or {})
+    session = _session(flow_file, ir_digest, flow_run, flow_run.parameters, credentials or {})
     try:
         cancelled = state.is_cancelling() or state.is_cancelled()
         code_root = session.code_root
@@ -168,6 +201,7 @@ def end_run(flow_file: str, flow_run: Any, state: Any, credentials: Mapping[str,
 
 def _session(
     flow_file: str,
+    ir_digest: str,
     flow_run: Any,
     parameters: Mapping[str, Any],
     credentials: Mapping[str, str],
@@ -180,7 +214,7 @@ def _session(
         if found is None:
             for other in [item for item in _sessions if item[0] == key[0]]:  # before Prefect started the flow run again
                 _sessions.pop(other).workspace.close()
-            found = _sessions[key] = _open_session(flow_file, flow_run, parameters, credentials)
+            found = _sessions[key] = _open_session(flow_file, ir_digest, flow_run, parameters, credentials)
             if at_once is not None:
                 found.places = threading.BoundedSemaphore(at_once)
         return found
@@ -191,12 +225,12 @@ def _key(flow_run: Any) -> tuple[str, int]:
 
 
 def _open_session(
-    flow_file: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]
+    flow_file: str, ir_digest: str, flow_run: Any, parameters: Mapping[str, Any], credentials: Mapping[str, str]
 ) -> _Session:
     apply_credentials(credentials, _read_secret)
-    manifest = read_manifest(Path(flow_file).with_suffix(".zen"))
     # The address of the artifact store is needed before the bundle with the project's settings is there.
-    code_root = ensure_code(manifest, os.environ.get("ZEN_ARTIFACT_URL", ""))
+    beside = Path(flow_file).with_suffix(".zen")
+    manifest, code_root = open_sidecar(beside, ir_digest, os.environ.get("ZEN_ARTIFACT_URL", ""))
     _give_back_module_name(flow_file)
     settings = load_settings(code_root)
     tick = datetime.fromisoformat((flow_run.expected_start_time or flow_run.start_time).isoformat())
@@ -235,7 +269,13 @@ def _completed_steps(workspace: Workspace, run: RunRecord) -> Mapping[str, StepR
     if lineage is None:
         return {}
     try:
-        return {state.step_run.step: state for state in lineage.get_step_runs(run.run_id) if state.status in _DONE}
+        states = lineage.get_step_runs(run.run_id)
+        # The elements of a map are found one by one when their task runs.
+        return {
+            state.step_run.step: state
+            for state in states
+            if state.status in _DONE and state.step_run.map_index is None and state.step_run.kind != "hook"
+        }
     except StoreError as error:
         _log.warning("what this run has done before is not known: %s", error.message)
         return {}
@@ -251,9 +291,14 @@ def _read_secret(block: str) -> str:
 
 
 def _cached(refs: Mapping[str, Any], why: str) -> Any:
+    return _named_state("Cached", refs, why)
+
+
+def _named_state(name: str, refs: Mapping[str, Any], why: str) -> Any:
+    """A completed state under a name that Prefect shows."""
     from prefect.states import Completed
 
-    return Completed(name="Cached", message=why, data=dict(refs))
+    return Completed(name=name, message=why, data=dict(refs))
 
 
 def _page(kind: str, identifier: Any) -> str:

@@ -21,10 +21,14 @@ from zen_core.cli.main import main
 
 printed = []
 for command in json.loads(sys.argv[1]):
-    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(SystemExit):
+    code = 0
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         sys.argv = ["zen", *command]
-        main()
-    printed.append(output.getvalue())
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    printed.append([code, output.getvalue()])
 print(json.dumps(printed))
 """
 """Runs commands of `zen` in one process: most of what one takes is its start."""
@@ -49,12 +53,14 @@ class Project:
         """Run a command with --json."""
         return json.loads(self.zen(*arguments, "--json", expect=expect) or "null")
 
-    def zen_each(self, commands: Sequence[Sequence[str]]) -> list[str]:
-        """Run commands one after another in one process, whatever each ends with; answer with what each printed."""
+    def zen_each(self, commands: Sequence[Sequence[str]], *, expect: tuple[int, ...] = (0,)) -> list[str]:
+        """Run commands one after another in one process; answer with what each printed."""
         done = self._run([sys.executable, "-c", _EACH, json.dumps([list(command) for command in commands])])
         assert done.returncode == 0, done.stdout + done.stderr
-        printed: list[str] = json.loads(done.stdout.splitlines()[-1])
-        return printed
+        ended = json.loads(done.stdout.splitlines()[-1])
+        wrong = [" ".join(command) for command, (code, _) in zip(commands, ended, strict=True) if code not in expect]
+        assert wrong == [], done.stderr
+        return [printed for _, printed in ended]
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ZEN_", "MLFLOW_"))}

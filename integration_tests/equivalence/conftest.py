@@ -50,7 +50,7 @@ class MeaningTable:
     def lines(self) -> list[str]:
         """The table."""
         engines = list(dict.fromkeys(engine for row in self.cells.values() for engine in row))
-        width = max(map(len, self.cells))
+        width = max(map(len, self.cells), default=0)
         head = "  ".join(["case".ljust(width), *engines])
         rows = (
             "  ".join([case.ljust(width), *(row.get(engine, "").ljust(len(engine)) for engine in engines)]).rstrip()

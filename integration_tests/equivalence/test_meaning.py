@@ -39,13 +39,13 @@ def test_every_engine_makes_the_same_of_it(
     meaning: Meaning, documents: dict[str, Documents], meaning_table: MeaningTable
 ) -> None:
     wrong = {}
-    reference = canonical_lineage(documents["local"][meaning.label], tell_cached=True)
+    reference = canonical_lineage(documents["local"][meaning.label])
     for engine, made in documents.items():
         if meaning.label not in made:
             meaning_table.add(meaning.label, engine, "-")
             continue
         found = find_differences(meaning, made[meaning.label])
-        difference = first_difference(canonical_lineage(made[meaning.label], tell_cached=True), reference)
+        difference = first_difference(canonical_lineage(made[meaning.label]), reference)
         found += [f"lineage: {difference}"] if difference else []
         meaning_table.add(meaning.label, engine, "differs" if found else "same")
         if found:

@@ -61,6 +61,18 @@ def find_mismatch(value: Any, target: Any, roots: Sequence[Path]) -> Mismatch | 
     return next(_find_mismatches(value, without_metadata(target), "", roots), None)
 
 
+def type_mismatch(place: str, subject: str, port: str, mismatch: Mismatch) -> Diagnostic:
+    """The problem of an argument with such a part."""
+    return problems.type_mismatch(
+        place,
+        subject,
+        port + mismatch.path,
+        given=mismatch.given,
+        expected=mismatch.expected,
+        hint=mismatch.hint,
+    )
+
+
 def _find_mismatches(value: Any, target: Any, path: str, roots: Sequence[Path]) -> Iterator[Mismatch]:
     if isinstance(value, Handle):
         if not is_assignable(value.port.annotation, target):

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zen_core.authoring import problems
 from zen_core.authoring.active import active_trace
-from zen_core.authoring.annotations import accepts_anything, type_text
+from zen_core.authoring.arguments import holds_reference
 from zen_core.authoring.assignability import value_fits
+from zen_core.authoring.calls import StepCall
 from zen_core.authoring.code_location import import_roots
 from zen_core.authoring.handles import ParameterHandle
 from zen_core.authoring.option_specs import cache_spec, environment_spec, resource_spec, retry_spec, schedule_spec
 from zen_core.authoring.options import Environment
 from zen_core.authoring.parameters import ScheduledTimeDefault
 from zen_core.authoring.signatures import REQUIRED, Port, read_pipeline_signature
-from zen_core.authoring.tracing import NAME, StepCall, Trace, propose_name
+from zen_core.authoring.tracing import NAME, Trace, propose_name
 from zen_core.contract.files import File
 from zen_core.contract.settings import Settings, find_root, load_settings
 from zen_core.contract.values import UnserializableError, to_json
@@ -85,14 +86,15 @@ def build_pipeline(pipeline: Pipeline[Any], settings: Settings | None = None) ->
         )
     parameters = []
     handles = {}
-    for declared in signature.inputs:
-        port, parameter, found = _read_parameter(declared, pipeline.name, signature.place, trace)
+    for port in signature.inputs:
+        parameter, found = _read_parameter(port, pipeline.name, signature.place, trace)
         trace.diagnostics.extend(found)
         parameters.append(parameter)
         handles[port.name] = ParameterHandle(trace, port)
     hooks: list[tuple[StepCall, Literal["failure", "success"]]] = []
     if not signature.problems:
         _run_body(pipeline, trace, handles)
+        trace.leave_out_idle_gates()
         hooks = [(call, "failure") for call in trace.add_hooks(pipeline.on_failure, handles, pipeline.name)]
         hooks += [(call, "success") for call in trace.add_hooks(pipeline.on_success, handles, pipeline.name)]
         if not trace.calls and not trace.diagnostics:
@@ -141,16 +143,9 @@ def _run_body(pipeline: Pipeline[Any], trace: Trace, handles: Mapping[str, Param
         active_trace.reset(token)
 
 
-def _read_parameter(
-    port: Port, pipeline: str, place: str, trace: Trace
-) -> tuple[Port, ParameterSpec, list[Diagnostic]]:
-    """The parameter's spec, and the port with the type that the body's handle has."""
+def _read_parameter(port: Port, pipeline: str, place: str, trace: Trace) -> tuple[ParameterSpec, list[Diagnostic]]:
     default = port.default
-    annotation = port.annotation
-    for kind, meant in ((ScheduledTimeDefault, datetime.datetime), (File, File)):
-        if isinstance(default, kind) and accepts_anything(annotation):
-            annotation = meant
-    found = list(_find_wrong_default(port.name, annotation, default, pipeline, place, trace))
+    found = list(_find_wrong_default(port, pipeline, place))
     is_scheduled = isinstance(default, ScheduledTimeDefault)
     document = None
     if default is not REQUIRED and not is_scheduled and not found:
@@ -160,7 +155,6 @@ def _read_parameter(
             what = f"has a default that is a {error.type_name}, which has no JSON form"
             hint = "take plain data, such as a text or a number, and make the value in a step"
             found.append(problems.invalid_default(place, pipeline, port.name, what, hint))
-    port = Port(port.name, annotation, type_text(annotation, trace.roots))
     parameter = ParameterSpec(
         name=port.name,
         type=port.type,
@@ -168,24 +162,26 @@ def _read_parameter(
         default=document,
         scheduled_time=is_scheduled,
     )
-    return port, parameter, found
+    return parameter, found
 
 
-def _find_wrong_default(
-    name: str, annotation: Any, default: Any, pipeline: str, place: str, trace: Trace
-) -> Iterator[Diagnostic]:
-    declared = type_text(annotation, trace.roots)
+def _find_wrong_default(port: Port, pipeline: str, place: str) -> Iterator[Diagnostic]:
+    default, annotation = port.default, port.annotation
     if isinstance(default, ScheduledTimeDefault):
         if annotation is not datetime.datetime:
-            what = f"is ScheduledTime(), and annotated {declared}"
-            yield problems.invalid_default(place, pipeline, name, what, "annotate it datetime.datetime")
+            what = f"is ScheduledTime(), and annotated {port.type}"
+            yield problems.invalid_default(place, pipeline, port.name, what, "annotate it datetime.datetime")
     elif isinstance(default, File) and annotation is not File:
-        what = f"is a File, and annotated {declared}"
-        yield problems.invalid_default(place, pipeline, name, what, "annotate it File")
+        what = f"is a File, and annotated {port.type}"
+        yield problems.invalid_default(place, pipeline, port.name, what, "annotate it File")
+    elif holds_reference(default):
+        what = f"has the default {default!r:.60}, and its value stands in the record of each run"
+        hint = "pass the reference to the step that needs it, in the body or as the default of the step's parameter"
+        yield problems.invalid_default(place, pipeline, port.name, what, hint)
     elif default is not REQUIRED and not value_fits(default, annotation):
-        what = f"is annotated {declared}, and has the default {default!r:.60}"
+        what = f"is annotated {port.type}, and has the default {default!r:.60}"
         hint = 'write File("…")' if annotation is File else "change the annotation or the default"
-        yield problems.invalid_default(place, pipeline, name, what, hint)
+        yield problems.invalid_default(place, pipeline, port.name, what, hint)
 
 
 def _collect_functions(
@@ -238,10 +234,9 @@ def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], a
         retry=retry_spec(options.retry),
         timeout_seconds=options.timeout_seconds,
         resources=resource_spec(options.resources),
-        environment=environment_spec(options.environment, around),
-        cache=cache_spec(
-            options.cache, has_inputs=bool(inputs) and not is_hook, has_outputs=bool(outputs) and not is_hook
-        ),
+        # What a hook runs in is the task that closes the run, and not what the pipeline's steps need.
+        environment=environment_spec(options.environment, None if is_hook else around),
+        cache=cache_spec(False if is_hook else options.cache, has_inputs=bool(inputs), has_outputs=bool(outputs)),
         tags=options.tags,
         description=_description(call.step.function),
         source=call.place or None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import math
 import numbers
 import typing
 from collections.abc import Iterator
@@ -28,7 +30,8 @@ from zen_core.contract.conditions import (
 from zen_core.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from zen_core.authoring.tracing import StepCall, Trace
+    from zen_core.authoring.calls import Branch, StepCall
+    from zen_core.authoring.tracing import Trace
 
 _SCALARS = (bool, int, float, str)
 _ONLY_TERMS = f"join comparisons of results: {AND_SPELLING}"
@@ -78,13 +81,46 @@ class Term:
 
 def comparison(handle: Handle, operator: str, other: Any) -> Term:
     """What comparing a handle gives. Raises DefinitionError for what is no scalar, known by its type."""
-    for side in (handle, other):
-        if isinstance(side, Handle):
-            _require_scalar(side)
-        elif not (side is None or isinstance(side, _SCALARS)):
-            hint = "compare with a text, a number, True, False, None, or another result"
-            handle.refuse(f"is compared with {side!r:.60}, which is no scalar", hint)
+    _require_scalar(handle)
+    if isinstance(other, Handle):
+        _require_scalar(other)
+    else:
+        other = _constant(handle, operator, other)
+    kinds = [_kind_of(side) for side in (handle, other)]
+    if operator not in ("==", "!=") and None not in kinds and kinds[0] != kinds[1]:
+        handle.refuse(
+            f"is compared by `{operator}` with {_shown(other)}", "compare numbers with numbers, texts with texts"
+        )
     return Term(handle.trace, operator, (handle, other))
+
+
+def _constant(handle: Handle, operator: str, value: Any) -> str | int | float | bool | None:
+    """A plain scalar, as the IR holds it."""
+    plain = value.item() if _is_numpy_scalar(type(value)) else value.value if isinstance(value, enum.Enum) else value
+    what, hint = "which is no scalar", "compare with a text, a number, True, False, None, or another result"
+    if isinstance(plain, float) and not math.isfinite(plain):
+        what, hint = "which is no number to compare with", "compare with a finite number, or ask in a step"
+    elif plain is None:
+        if operator in ("==", "!="):
+            return None
+        what, hint = f"by `{operator}`", "ask whether there is a value with `== None` or `!= None`"
+    else:
+        for kind in _SCALARS:  # bool comes first: it is an int
+            if isinstance(plain, kind):
+                return kind(plain)
+    raise handle.trace.misuse(handle.subject, f"is compared with {value!r:.60}, {what}", hint)
+
+
+def _kind_of(side: Any) -> str | None:
+    """Whether an operand is a number or a text; None where that is not known."""
+    kind = without_metadata(side.port.annotation) if isinstance(side, Handle) else type(side)
+    if not isinstance(kind, type) or accepts_anything(kind):
+        return None
+    return "text" if issubclass(kind, str) else "number" if issubclass(kind, (int, float)) else None
+
+
+def _shown(side: Any) -> str:
+    return f"{side.subject}, which is {side.port.type}" if isinstance(side, Handle) else f"{side!r:.60}"
 
 
 class Branches:
@@ -95,40 +131,50 @@ class Branches:
         self._condition = condition
         self._name = name
         self._gate: StepCall | None = None
-        self._open: Any = None
+        self._outer: list[Branch] = []
 
     def __enter__(self) -> Branches:
-        self._gate = self._trace.add_gate(self._condition, self._name)
-        self._open = self._branch(taken=True)
-        self._open.__enter__()
+        if self._gate is None:
+            self._gate = self._trace.add_gate(self._condition, self._name)
+        self._enter(taken=True)
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        self._trace.branch = self._outer.pop()
 
     @contextmanager
     def otherwise(self) -> Iterator[None]:
         """The branch that is taken when the condition does not hold."""
-        with self._branch(taken=False):
-            yield
-
-    @contextmanager
-    def _branch(self, *, taken: bool) -> Iterator[None]:
-        if self._gate is None:
-            hint = "write `with when(…) as good:` first, then `with good.otherwise():`"
-            raise self._trace.error(invalid_condition(self._trace.place(), "`otherwise` comes before its `when`", hint))
-        gate, outer = self._gate, self._trace.branch
-        self._trace.branch = (*gate.branch, (gate.name, taken))
+        self._enter(taken=False)
         try:
             yield
         finally:
-            self._trace.branch = outer
+            self._trace.branch = self._outer.pop()
+
+    def _enter(self, *, taken: bool) -> None:
+        gate = self._gate
+        if gate is None:
+            hint = "write `with when(…) as good:` first, then `with good.otherwise():`"
+            raise self._trace.error(invalid_condition(self._trace.place(), "`otherwise` comes before its `when`", hint))
+        if gate.branch != self._trace.branch:
+            what = f"a branch of the condition at {gate.place} stands in a branch that the condition does not lie in"
+            hint = "indent `with good.otherwise():` as its `with when(…) as good:`, or ask again with another `when`"
+            raise self._trace.error(invalid_condition(self._trace.place(), what, hint))
+        self._outer.append(gate.branch)
+        self._trace.branch = (*gate.branch, (gate.name, taken))
+
+    def __bool__(self) -> NoReturn:
+        what = "`when` is used as a value"
+        hint = "write `with when(…) as good:`, and `with good.otherwise():` for else"
+        raise self._trace.error(invalid_condition(self._trace.place(), what, hint))
 
 
 def when(condition: Any, *, name: str | None = None) -> Branches:
     """Run the steps within only when a condition on results or parameters holds.
 
     `with when((score > 0.9) & (depth < 10)) as good:` … `with good.otherwise():` …
+
+    A condition with no step in its branches is left out.
 
     Args:
         condition: comparisons of scalar results and parameters, joined by `&`, `|` and `~`; or one that is a bool.
@@ -151,7 +197,7 @@ def either(*results: Any) -> Any:
     for result in results:
         if isinstance(result, EitherHandle):
             options += result.options
-        elif isinstance(result, OutputHandle):
+        elif isinstance(result, OutputHandle) and result.trace is trace:
             options.append(result)
         else:
             hint = "pass results of steps: either(page, note)"
@@ -189,7 +235,7 @@ def read_condition(term: Any, trace: Trace) -> tuple[Condition, dict[str, Handle
 
 def _read(term: Any, operands: dict[str, Handle]) -> Condition:
     if isinstance(term, Handle):
-        _require_scalar(term)
+        _require_bool(term)
         return InputTerm(_port(term, operands))
     if term.operator == "not":
         return NotTerm(_read(term.parts[0], operands))
@@ -218,6 +264,22 @@ def _port(handle: Handle, operands: dict[str, Handle]) -> str:
     return name
 
 
+def _require_bool(handle: Handle) -> None:
+    """That a result which is a condition by itself may be a bool."""
+    _require_scalar(handle)
+    if not _may_be_bool(handle.port.annotation):
+        handle.refuse(f"is a condition by itself, and is {handle.port.type}", "compare it: `with when(result > 0):`")
+
+
+def _may_be_bool(annotation: Any) -> bool:
+    annotation = without_metadata(annotation)
+    if is_union(annotation):
+        return any(map(_may_be_bool, typing.get_args(annotation)))
+    if not isinstance(annotation, type) or accepts_anything(annotation) or issubclass(annotation, bool):
+        return True
+    return not issubclass(annotation, (*_SCALARS, numbers.Number))
+
+
 def _require_scalar(handle: Handle) -> None:
     annotation = without_metadata(handle.port.annotation)
     if isinstance(handle, OutputHandle) and handle.call.fan_out:
@@ -237,7 +299,13 @@ def _may_be_scalar(annotation: Any) -> bool:
     if typing.get_origin(annotation) is typing.Literal:
         return True
     kind = typing.get_origin(annotation) or annotation
-    return not isinstance(kind, type) or issubclass(kind, (*_SCALARS, numbers.Number)) or kind.__module__ == "numpy"
+    if not isinstance(kind, type) or issubclass(kind, (*_SCALARS, numbers.Number)):
+        return True
+    return _is_numpy_scalar(kind)
+
+
+def _is_numpy_scalar(kind: type) -> bool:
+    return any((base.__module__, base.__name__) == ("numpy", "generic") for base in kind.__mro__)
 
 
 def _trace(function: str) -> Trace:

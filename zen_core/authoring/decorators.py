@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, overload
 
 from zen_core.authoring.active import active_trace
 from zen_core.authoring.code_location import caller_place
-from zen_core.authoring.options import DURATION_HINT, Cache, Environment, Resources, Retry, Schedule, option_problem
-from zen_core.authoring.problems import not_a_function, outside_a_pipeline, pipeline_called
-from zen_core.authoring.quantities import Duration, parse_duration
-from zen_core.diagnostics import Diagnostic
+from zen_core.authoring.options import (
+    Cache,
+    Environment,
+    Resources,
+    Retry,
+    Schedule,
+    find_wrong_counts,
+    find_wrong_texts,
+    option_problem,
+)
+from zen_core.authoring.problems import not_a_function, outside_a_pipeline, pipeline_called, pipeline_mapped
+from zen_core.authoring.quantities import Duration
+from zen_core.authoring.step_options import KEEP, StepOptions, step_options
 from zen_core.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -20,20 +28,6 @@ if TYPE_CHECKING:
     from zen_core.contract.settings import Settings
 
 P = ParamSpec("P")
-_KEEP: Any = object()
-"""Stands for "this option is not given", since None turns an option off."""
-
-
-@dataclass(frozen=True)
-class StepOptions:
-    """How a step is to be run, as it was written; checked by `_step_options`."""
-
-    retry: Retry | None = None
-    timeout_seconds: float | None = None
-    resources: Resources | None = None
-    cache: Cache | bool | None = None
-    environment: Environment | None = None
-    tags: tuple[str, ...] = ()
 
 
 class Step(Generic[P]):
@@ -73,19 +67,25 @@ class Step(Generic[P]):
         self,
         *,
         name: str | None = None,
-        retry: Retry | None = _KEEP,
-        timeout: Duration | None = _KEEP,
-        resources: Resources | None = _KEEP,
-        cache: Cache | bool | None = _KEEP,
-        environment: Environment | None = _KEEP,
-        tags: Sequence[str] = _KEEP,
+        retry: Retry | None = KEEP,
+        timeout: Duration | None = KEEP,
+        resources: Resources | None = KEEP,
+        cache: Cache | bool | None = KEEP,
+        environment: Environment | None = KEEP,
+        tags: Sequence[str] = KEEP,
+        chunk: int | None = KEEP,
+        max_parallel: int | None = KEEP,
     ) -> Step[P]:
         """The same step with other options; those that are not given stay, None takes one away.
+
+        Args:
+            chunk: as in `map`; for a function that has a parameter of that name, since there it is an argument.
+            max_parallel: likewise.
 
         Raises:
             DefinitionError: an option has a value that cannot be.
         """
-        options = _step_options(
+        options = step_options(
             self.options,
             name=name,
             retry=retry,
@@ -94,6 +94,8 @@ class Step(Generic[P]):
             cache=cache,
             environment=environment,
             tags=tags,
+            chunk=chunk,
+            max_parallel=max_parallel,
         )
         return Step(
             self.function,
@@ -103,7 +105,7 @@ class Step(Generic[P]):
             runs_after=self.runs_after,
         )
 
-    def map(self, *args: Any, chunk: int | None = None, max_parallel: int | None = None, **kwargs: Any) -> Any:
+    def map(self, *args: Any, chunk: int | None = KEEP, max_parallel: int | None = KEEP, **kwargs: Any) -> Any:
         """Run the step once for each element of the lists that steps hand over; its outputs are lists, in that order.
 
         An argument that is the result of a step is mapped, several of them together, which must be of equal length;
@@ -112,27 +114,16 @@ class Step(Generic[P]):
 
         Args:
             chunk: how many elements one task of the orchestrator runs; default: 1.
-            max_parallel: how many tasks may run at the same time.
+            max_parallel: how many of these tasks may run at the same time.
 
         Raises:
-            DefinitionError: outside a pipeline's body, or an option has a value that cannot be.
+            DefinitionError: outside a pipeline's body.
         """
         trace = active_trace.get()
         if trace is None:
             raise DefinitionError(diagnostics=[outside_a_pipeline(caller_place(), f"{self.base_name}.map")])
-        found = [
-            option_problem(f"map({option}=…)", value, "write a whole number from 1")
-            for option, value in (("chunk", chunk), ("max_parallel", max_parallel))
-            if value is not None and not _is_count(value)
-        ]
-        trace.diagnostics.extend(found)
-        return trace.map(
-            self,
-            args,
-            kwargs,
-            chunk=chunk if _is_count(chunk) else None,
-            max_parallel=max_parallel if _is_count(max_parallel) else None,
-        )
+        options = {"chunk": chunk, "max_parallel": max_parallel}
+        return trace.map(self, args, kwargs, {name: value for name, value in options.items() if value is not KEEP})
 
     def after(self, *steps: Any) -> Step[P]:
         """The same step, each of whose calls runs after the steps of these results."""
@@ -195,8 +186,18 @@ class Pipeline(Generic[P]):
         """
         trace = active_trace.get()
         if trace is not None:
-            return trace.inline(self, args, kwargs)
+            from zen_core.authoring.inlining import inline
+
+            return inline(trace, self, args, kwargs)
         raise DefinitionError(diagnostics=[pipeline_called(caller_place(), self.name)])
+
+    def map(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: a pipeline is no step.
+
+        Raises:
+            DefinitionError: always.
+        """
+        raise DefinitionError(diagnostics=[pipeline_mapped(caller_place(), self.name)])
 
     def build(self, settings: Settings | None = None) -> BuiltPipeline:
         """The pipeline as data.
@@ -270,7 +271,7 @@ def step(
     Raises:
         DefinitionError: an option has a value that cannot be, or it is put on something that is no function.
     """
-    options = _step_options(
+    options = step_options(
         StepOptions(),
         name=name,
         retry=retry,
@@ -338,14 +339,13 @@ def pipeline(
     found = []
     if schedule is not None and not isinstance(schedule, Schedule):
         found.append(option_problem("schedule", schedule, 'write schedule=Schedule(cron="0 6 * * *")'))
-    found.extend(_find_wrong_texts(name, tags))
+    found.extend(find_wrong_texts(name, tags))
     if description is not None and not isinstance(description, str):
         found.append(option_problem("description", description, "write a text"))
     if environment is not None and not isinstance(environment, Environment):
         hint = 'write environment=Environment(requirements=["torch>=2.4"])'
         found.append(option_problem("environment", environment, hint))
-    if max_parallel is not None and not _is_count(max_parallel):
-        found.append(option_problem("max_parallel", max_parallel, "write a whole number from 1"))
+    found.extend(find_wrong_counts({"max_parallel": max_parallel}))
     for option, value in (("on_failure", on_failure), ("on_success", on_success)):
         if not all(isinstance(hook, Step) for hook in _as_hooks(value)):
             hint = f"write a function decorated with @step, or a list of such: {option}=notify"
@@ -370,64 +370,8 @@ def pipeline(
     return decorate if function is None else decorate(function)
 
 
-def _step_options(
-    base: StepOptions,
-    *,
-    name: object,
-    retry: Any,
-    timeout: Any,
-    resources: Any,
-    cache: Any,
-    environment: Any,
-    tags: Any,
-) -> StepOptions:
-    """The options with those replaced that are given. Raises DefinitionError with all that cannot be."""
-    found = _find_wrong_texts(name, () if tags is _KEEP else tags)
-    for option, value, kinds, hint in (
-        ("retry", retry, Retry, 'write retry=Retry(times=2, delay="30s")'),
-        ("resources", resources, Resources, 'write resources=Resources(cpu=2, memory="4Gi")'),
-        ("cache", cache, (Cache, bool), 'write True, False or cache=Cache(ttl="7d")'),
-        ("environment", environment, Environment, 'write environment=Environment(requirements=["torch>=2.4"])'),
-    ):
-        if value is not _KEEP and value is not None and not isinstance(value, kinds):
-            found.append(option_problem(option, value, hint))
-    seconds = _KEEP if timeout is _KEEP else None
-    if timeout is not _KEEP and timeout is not None:
-        try:
-            seconds = parse_duration(timeout)
-        except ValueError:
-            seconds = 0.0
-        if not seconds:
-            found.append(option_problem("timeout", timeout, f"{DURATION_HINT}; None sets no timeout"))
-    if found:
-        raise DefinitionError(diagnostics=found)
-    given = {
-        "retry": retry,
-        "timeout_seconds": seconds,
-        "resources": resources,
-        "cache": cache,
-        "environment": environment,
-        "tags": tags if tags is _KEEP else tuple(sorted(set(tags))),
-    }
-    return replace(base, **{option: value for option, value in given.items() if value is not _KEEP})
-
-
 def _as_hooks(hooks: Any) -> tuple[Any, ...]:
     return tuple(hooks) if isinstance(hooks, (list, tuple)) else (hooks,)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _find_wrong_texts(name: object, tags: object) -> list[Diagnostic]:
-    found = []
-    if name is not None and not (isinstance(name, str) and name):
-        found.append(option_problem("name", name, "write a text"))
-    is_list = isinstance(tags, (list, tuple, set, frozenset))
-    if not is_list or not all(isinstance(tag, str) and tag.strip() for tag in tags):  # type: ignore[attr-defined]
-        found.append(option_problem("tags", tags, 'write a list of texts, such as ["churn"]'))
-    return found
 
 
 def _require_function(function: object, decorator: str) -> None:

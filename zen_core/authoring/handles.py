@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Union
 from zen_core.authoring.problems import wrong_unpacking
 
 if TYPE_CHECKING:
+    from zen_core.authoring.calls import StepCall
     from zen_core.authoring.signatures import Port
-    from zen_core.authoring.tracing import StepCall, Trace
+    from zen_core.authoring.tracing import Trace
+    from zen_core.contract.bindings import Binding
 
 _IN_A_STEP = "do it inside a step, which is given the value: pass it as an argument"
 AND_SPELLING = "(score > 0.9) & (depth < 10), with `|` for or and `~` for not"
@@ -69,6 +71,30 @@ class ParameterHandle(Handle):
     def subject(self) -> str:
         """What it is, in words."""
         return f"the parameter {self.port.name!r} of the pipeline"
+
+    @property
+    def short_name(self) -> str:
+        """The parameter's name."""
+        return self.port.name
+
+
+class BoundHandle(Handle):
+    """A parameter of a pipeline that is a part of another one, which gives it a value that is known already.
+
+    It stays a handle, so that the body means the same as in a run of its own.
+    """
+
+    __slots__ = ("binding", "pipeline")
+
+    def __init__(self, trace: Trace, port: Port, pipeline: str, binding: Binding) -> None:
+        super().__init__(trace, port)
+        self.pipeline = pipeline
+        self.binding = binding
+
+    @property
+    def subject(self) -> str:
+        """What it is, in words."""
+        return f"the parameter {self.port.name!r} of pipeline {self.pipeline!r}"
 
     @property
     def short_name(self) -> str:
@@ -133,18 +159,21 @@ class EitherHandle(Handle):
 
 
 class StepOutputs:
-    """The result of a step with several outputs, or with none: `out.train`, `out["train"]`, or unpacked in order."""
+    """The result of a step with several outputs, or with none: `out.train`, `out["train"]`, or unpacked in order.
 
-    __slots__ = ("_handles", "_trace", "call")
+    What it has beside `after` is private, since its public names are those of the outputs.
+    """
+
+    __slots__ = ("_call", "_handles", "_trace")
 
     def __init__(self, trace: Trace, call: StepCall, handles: tuple[OutputHandle, ...]) -> None:
         self._trace = trace
-        self.call = call
+        self._call = call
         self._handles = {handle.port.name: handle for handle in handles}
 
     def after(self, *steps: Any) -> StepOutputs:
         """Have the step run after the steps of these results too; answers with the same result."""
-        self._trace.add_after(self.call, steps)
+        self._trace.add_after(self._call, steps)
         return self
 
     def __getattr__(self, name: str) -> OutputHandle:
@@ -165,9 +194,9 @@ class StepOutputs:
             self._refuse("has no output to unpack", "use `.after` to order steps that hand over nothing")
         wanted = _unpacking_width()
         if wanted not in (None, len(self._handles)):
-            function = self.call.step.function.__name__ if self.call.step else self.call.name
+            function = self._call.step.function.__name__ if self._call.step else self._call.name
             names = list(self._handles)
-            problem = wrong_unpacking(self._trace.place(), self.call.name, function, names, wanted or 0)
+            problem = wrong_unpacking(self._trace.place(), self._call.name, function, names, wanted or 0)
             raise self._trace.error(problem)
         return iter(self._handles.values())
 
@@ -178,10 +207,10 @@ class StepOutputs:
         self._refuse("is used as a condition", _CONDITIONS)
 
     def __repr__(self) -> str:
-        return f"<the result of step {self.call.name!r}: {', '.join(self._handles) or 'no output'}>"
+        return f"<the result of step {self._call.name!r}: {', '.join(self._handles) or 'no output'}>"
 
     def _refuse(self, use: str, hint: str) -> NoReturn:
-        raise self._trace.misuse(f"the result of step {self.call.name!r}", use, hint)
+        raise self._trace.misuse(f"the result of step {self._call.name!r}", use, hint)
 
 
 def _unpacking_width() -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -199,6 +199,26 @@ class Schedule:
 def option_problem(name: str, value: object, hint: str) -> Diagnostic:
     """The problem of an option with a value that cannot be, at the user's line that is being executed."""
     return invalid_option(caller_place(), f"{name} cannot be {value!r:.80}", hint)
+
+
+def find_wrong_texts(name: object, tags: object) -> list[Diagnostic]:
+    """What is wrong with the name and the tags of a step or a pipeline."""
+    found = []
+    if name is not None and not (isinstance(name, str) and name):
+        found.append(option_problem("name", name, "write a text"))
+    is_list = isinstance(tags, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(tag, str) and tag.strip() for tag in tags):  # type: ignore[attr-defined]
+        found.append(option_problem("tags", tags, 'write a list of texts, such as ["churn"]'))
+    return found
+
+
+def find_wrong_counts(counts: Mapping[str, object]) -> list[Diagnostic]:
+    """Those of the options, by the name that is shown, that are neither None nor a whole number from 1."""
+    return [
+        option_problem(name, value, "write a whole number from 1")
+        for name, value in counts.items()
+        if value is not None and not _is_whole(value, 1, 1_000_000_000)
+    ]
 
 
 def _check(owner: str, *problems: tuple[str, object, str] | None) -> None:

@@ -74,11 +74,11 @@ def type_mismatch(where: str, subject: str, port: str, *, given: str, expected: 
     return Diagnostic("ZEN-D102", f"{subject} takes {port!r} as {expected}, and is given {given}", where, hint=hint)
 
 
-def unserializable_constant(where: str, step: str, part: str, type_name: str, *, default: bool) -> Diagnostic:
+def unserializable_constant(where: str, subject: str, part: str, type_name: str, *, default: bool) -> Diagnostic:
     """A constant argument, or a default, that has no JSON form."""
     return Diagnostic(
         "ZEN-D103",
-        f"the {'default' if default else 'argument'} {part} of step {step!r} is a {type_name}, which has no JSON form",
+        f"the {'default' if default else 'argument'} {part} of {subject} is a {type_name}, which has no JSON form",
         where,
         why="constants are written into the pipeline's document, so that any task can read them",
         hint="make the value inside a step"
@@ -151,9 +151,9 @@ def wrong_unpacking(where: str, step: str, function: str, outputs: Sequence[str]
     )
 
 
-def not_a_result(where: str, step: str, part: str, what: str, hint: str) -> Diagnostic:
+def not_a_result(where: str, subject: str, part: str, what: str, hint: str) -> Diagnostic:
     """An argument that looks like a result and is none of this pipeline's."""
-    return Diagnostic("ZEN-D110", f"the argument {part} of step {step!r} is {what}", where, hint=hint)
+    return Diagnostic("ZEN-D110", f"the argument {part} of {subject} is {what}", where, hint=hint)
 
 
 def invalid_after(where: str, step: str, what: str, hint: str) -> Diagnostic:
@@ -188,9 +188,37 @@ def pipeline_in_itself(where: str, pipeline: str) -> Diagnostic:
     return Diagnostic("ZEN-D114", f"pipeline {pipeline!r} is called within itself", where, hint=hint)
 
 
+def pipeline_mapped(where: str, pipeline: str) -> Diagnostic:
+    """`.map` of a pipeline."""
+    return Diagnostic(
+        "ZEN-D118",
+        f"pipeline {pipeline!r} is mapped, and only a step can be",
+        where,
+        why="an element of a map runs steps, with no condition and no other map within",
+        hint="map its steps one after another: a result of a mapped step is mapped on element by element",
+    )
+
+
 def invalid_map(where: str, step: str, what: str, hint: str) -> Diagnostic:
     """A `.map` with nothing to map, or over what is no list."""
     return Diagnostic("ZEN-D118", f"the map of step {step!r} {what}", where, hint=hint)
+
+
+def not_mapped(where: str, step: str, option: str) -> Diagnostic:
+    """An option of maps on a step that is called plainly."""
+    hint = "call it with `.map`, or take the option away"
+    return Diagnostic("ZEN-D118", f"step {step!r} has {option}, and is called without `.map`", where, hint=hint)
+
+
+def no_tick(where: str, subject: str, name: str) -> Diagnostic:
+    """A parameter of a pipeline within another one, which only a schedule of its own would fill."""
+    return Diagnostic(
+        "ZEN-D112",
+        f"{subject} takes {name!r} from its schedule, and is called here",
+        where,
+        why="only the pipeline that is run has a schedule",
+        hint=f"give the outer pipeline a parameter {name}: datetime = ScheduledTime(), and pass it",
+    )
 
 
 def invalid_condition(where: str, what: str, hint: str) -> Diagnostic:
@@ -209,11 +237,11 @@ def outside_a_pipeline(where: str, function: str) -> Diagnostic:
     )
 
 
-def used_outside_branch(where: str, step: str, part: str, made_by: str, made_at: str) -> Diagnostic:
+def used_outside_branch(where: str, subject: str, part: str, made_by: str, made_at: str) -> Diagnostic:
     """An argument that exists only when a branch is taken which this step does not lie in."""
     return Diagnostic(
         "ZEN-D120",
-        f"the argument {part} of step {step!r} is the result of step {made_by!r}, whose branch it does not lie in",
+        f"the argument {part} of {subject} is the result of step {made_by!r}, whose branch it does not lie in",
         where,
         why=f"step {made_by!r}, called at {made_at}, runs only when its condition holds",
         hint="choose with either(…) between what the branches made, or call this step in the branch too",

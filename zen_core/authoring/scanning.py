@@ -151,6 +151,8 @@ class _Names:
         """The name of the step that a call's function stands for, and whether `with_options` gave it."""
         if isinstance(function, ast.Name):
             return (self.steps[function.id], False) if function.id in self.steps else None
+        if isinstance(function, ast.Attribute) and function.attr == "map":
+            return self._step_called(function.value)
         if not isinstance(function, ast.Call) or not isinstance(function.func, ast.Attribute):
             return None
         if function.func.attr == "with_options" and (name := _given_name([function])):

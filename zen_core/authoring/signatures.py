@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import keyword
 import re
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from zen_core.authoring.annotations import NOT_ANNOTATED, resolve_annotations, type_text, without_metadata
+from zen_core.authoring.annotations import (
+    NOT_ANNOTATED,
+    accepts_anything,
+    resolve_annotations,
+    type_text,
+    without_metadata,
+)
 from zen_core.authoring.assignability import value_fits
 from zen_core.authoring.code_location import place_of_function
+from zen_core.authoring.parameters import ScheduledTimeDefault
 from zen_core.authoring.problems import invalid_outputs, invalid_port_name, unsupported_signature
+from zen_core.contract.files import File
 from zen_core.diagnostics import Diagnostic
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -66,11 +75,19 @@ def read_pipeline_signature(function: Callable[..., Any], name: str, roots: Sequ
     place = place_of_function(function, roots[0])
     problems: list[Diagnostic] = []
     what = f"pipeline {name!r}"
-    inputs = _read_inputs(function, what, place, roots, problems)
+    inputs = tuple(_meant(port, roots) for port in _read_inputs(function, what, place, roots, problems))
     problems.extend(_find_wrong_kind(function, what, place))
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
         problems.append(unsupported_signature(place, f"{what} is an async function", "define it with `def`"))
     return Signature(place, inputs, (), tuple(problems))
+
+
+def _meant(port: Port, roots: Sequence[Path]) -> Port:
+    """A pipeline's parameter, with the type that its default says where its annotation does not."""
+    for kind, annotation in ((ScheduledTimeDefault, datetime.datetime), (File, File)):
+        if isinstance(port.default, kind) and accepts_anything(port.annotation):
+            return replace(port, annotation=annotation, type=type_text(annotation, roots))
+    return port
 
 
 def _read_inputs(

@@ -11,17 +11,15 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zen_core.contract.context import StepFailure
 from zen_core.contract.identity import artifact_id, step_run_id
-from zen_core.contract.manifest import PipelineManifest, StepManifest
-from zen_core.contract.refs import NO_VALUE, ArtifactRef
+from zen_core.contract.manifest import StepManifest
 from zen_core.errors import StepSkipped, StoreError, SupersededError
 from zen_metadata.cache.key import step_cache_key
 from zen_metadata.lineage.records import (
@@ -30,11 +28,11 @@ from zen_metadata.lineage.records import (
     AttemptRecord,
     AttemptStart,
     MetricRecord,
-    RunRecord,
     StepRunRecord,
     StepRunState,
 )
 from zen_metadata.shim.boundary import add_run_note, error_record
+from zen_metadata.shim.calls import RunningStep, StepCall, StepResult, refs_of
 from zen_metadata.shim.capture import OutputCapture, capture_output
 from zen_metadata.shim.child import ChildProcess, ChildRequest
 from zen_metadata.shim.code import load_step
@@ -52,68 +50,9 @@ from zen_metadata.shim.workspace import Workspace
 if TYPE_CHECKING:
     from zen_metadata.artifacts.store import StoredArtifact
 
+__all__ = ["RunningStep", "StepCall", "StepResult", "refs_of", "reuse_step", "run_step"]
 _log = logging.getLogger("zen")
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 2.0
-
-
-@dataclass(frozen=True)
-class StepCall:
-    """One attempt at one step, as an engine asks for it.
-
-    Attributes:
-        run: the run, with effective parameters; what the store has of it wins.
-        upstream: the refs that earlier tasks returned, by step and output.
-        look_up: whether a recorded result may be used, and the work be shared with other workers.
-        own_process: whether this process runs nothing else: signals and MLflow's state are then the step's own.
-        debug: run the user's code in this very thread, whatever its timeout, so that a debugger works.
-        number: the engine's own count of attempts, for when the store is away.
-        function: the user's function where it is loaded already.
-        code_root: the folder that the code must come from.
-        on_output: told each line that the step prints.
-        pass_output: whether what the step prints also goes to this process's own streams.
-        on_start: told when the user's code begins.
-        max_elements: for an expander: how many elements the target takes, all chunks together.
-        limit_name: the setting that says so, as a message names it.
-        failures: for a hook: what failed.
-    """
-
-    manifest: PipelineManifest
-    step: str
-    run: RunRecord
-    upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    map_index: int | None = None
-    look_up: bool = True
-    own_process: bool = False
-    debug: bool = False
-    number: int = 1
-    function: Callable[..., Any] | None = None
-    importable: bool = True
-    code_root: Path | None = None
-    log_url: str = ""
-    engine: Mapping[str, Any] = field(default_factory=dict)
-    on_output: Callable[[str], None] | None = None
-    pass_output: bool = False
-    on_start: Callable[[RunningStep], None] | None = None
-    max_elements: int | None = None
-    limit_name: str = ""
-    failures: tuple[StepFailure, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunningStep:
-    """An attempt whose work is going on; `cancel` records it as cancelled and ends its child process, if it has one."""
-
-    number: int
-    cancel: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What a task hands on: the refs by output name, and how they came about."""
-
-    status: Literal["completed", "cached"]
-    refs: Mapping[str, dict[str, Any]]
-    attempt: int = 1
 
 
 def run_step(call: StepCall, workspace: Workspace) -> StepResult:
@@ -459,19 +398,6 @@ class _Attempt:
             _log.warning("the log of %s could not be stored: %s", self.where, error.message)
             return ""
         return location
-
-
-def refs_of(records: Mapping[str, ArtifactRecord]) -> dict[str, dict[str, Any]]:
-    """What a task hands on for recorded outputs."""
-    return {
-        name: ArtifactRef(
-            record.artifact_id,
-            record.digest,
-            record.type,
-            record.inline_value if record.has_inline_value else NO_VALUE,
-        ).to_json()
-        for name, record in records.items()
-    }
 
 
 def reuse_step(call: StepCall, workspace: Workspace, earlier: StepRunState) -> StepResult:

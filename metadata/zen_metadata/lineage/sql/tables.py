@@ -347,6 +347,7 @@ outbox = _table(
 # What is pending stands together at one end of the index, however long the history grows. (A partial index would be
 # smaller, but declaring one makes SQLAlchemy import PostgreSQL's dialect in every process.)
 Index("ix_zen_outbox_pending", outbox.c.done_at, outbox.c.outbox_id)
+# What stands for what: an MLflow run for a run or an attempt, a version for the name by which a run calls an artifact.
 links = _table(
     "links",
     _key("tracker"),

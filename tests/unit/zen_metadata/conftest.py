@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Engine:
     """Runs pipelines in one project."""
 
     def __init__(self, root: Path) -> None:
-        self.settings = Settings(root=root, project="demo").with_local_defaults()
+        self.settings = replace(Settings(root=root, project="demo").with_local_defaults(), mlflow_tracking_uri="")
         self.workspace = self.open()
         self.client = Client(self.settings)
         self.functions = _FUNCTIONS
