@@ -13,6 +13,7 @@ import pytest
 from integration_tests.services.airflow import Airflow
 from integration_tests.services.airflow_offline import AirflowOffline
 from integration_tests.services.airflow_release import AIRFLOW_3, AIRFLOW_211
+from integration_tests.services.dagster import Dagster
 from integration_tests.services.mlflow_server import MlflowServer
 from integration_tests.services.postgres import PostgresServer
 from integration_tests.services.prefect import Prefect
@@ -107,6 +108,15 @@ def prefect(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     variables = _zen_variables(request.getfixturevalue("mlflow_server"), tmp_path_factory.mktemp("zen"))
     with Prefect(variables=variables) as prefect:
         yield prefect
+
+
+@pytest.fixture(scope="session")
+def dagster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
+    """An instance of Dagster; its ops have its `variables`, on stores of their own."""
+    require(request, "dagster", Dagster.missing())
+    variables = _zen_variables(request.getfixturevalue("mlflow_server"), tmp_path_factory.mktemp("zen"))
+    with Dagster(variables=variables) as dagster:
+        yield dagster
 
 
 def _zen_variables(mlflow_server: MlflowServer, folder: Path) -> dict[str, str]:

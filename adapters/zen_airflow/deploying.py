@@ -8,20 +8,19 @@ the older file already.
 from __future__ import annotations
 
 import ast
-import json
 import os
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from zen_airflow.options import AirflowOptions
 from zen_core.adapter.protocol import Adapter, Check, Deployment, DeployRequest
+from zen_core.adapter.upgrading import kept_of_before, project_of
 from zen_core.adapter.versions import find_untested
 from zen_core.codegen.bundle import EMITTED_BY, SIDECAR_SUFFIX
 from zen_core.codegen.output import write_files
-from zen_core.contract.manifest import BEFORE_FOLDER, CODE_FILE, MANIFEST_FILE
+from zen_core.contract.manifest import BEFORE_FOLDER, MANIFEST_FILE
 from zen_core.contract.settings import Settings
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import CompilationError, DeploymentError
@@ -54,7 +53,7 @@ def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
     dag_id = request.pipeline.name
     files = {file.path: file.content for file in request.files}
     try:
-        changed = write_files(folder, {**_kept_of_before(folder, request), **files})
+        changed = write_files(folder, {**kept_of_before(folder, request.pipeline), **files})
     except CompilationError as error:
         why = f"{error.message} ({error.diagnostics[0].where})"
         hint = "deploy as a user who may write there"
@@ -147,25 +146,6 @@ def _unwritable(folder: Path) -> Diagnostic:
 # -- what is there already --------------------------------------------------------------------------------------
 
 
-def _kept_of_before(folder: Path, request: DeployRequest) -> dict[str, bytes]:
-    """Manifest and bundle that are deployed now, at the place where they are kept; none of the same IR."""
-    name = f"{request.pipeline.name}{SIDECAR_SUFFIX}"
-    beside = folder / name
-    try:
-        manifest = (beside / MANIFEST_FILE).read_bytes()
-        kept_manifest = beside / BEFORE_FOLDER / MANIFEST_FILE
-        is_kept = kept_manifest.is_file() and kept_manifest.read_bytes() == manifest
-    except OSError:
-        return {}
-    # What is kept already is left alone: after a deployment that was interrupted, the bundle may be the newer one.
-    if is_kept or _fact_in(manifest, "ir_digest") == request.pipeline.digest:
-        return {}
-    kept = {f"{name}/{BEFORE_FOLDER}/{MANIFEST_FILE}": manifest}
-    if (beside / CODE_FILE).is_file():
-        kept[f"{name}/{BEFORE_FOLDER}/{CODE_FILE}"] = (beside / CODE_FILE).read_bytes()
-    return kept
-
-
 def _find_foreign_file(own: Path, request: DeployRequest) -> Iterator[Diagnostic]:
     """The file that would be replaced, where it is not this pipeline's of this project."""
     text = _read(own)
@@ -174,7 +154,7 @@ def _find_foreign_file(own: Path, request: DeployRequest) -> Iterator[Diagnostic
     if EMITTED_BY not in text.partition("\n")[0]:
         why, hint = "it was not emitted by Zen", "rename the pipeline, or move that file away"
     else:
-        owner = _project_of(own)
+        owner = project_of(own)
         if owner == request.settings.project:
             return
         if owner:
@@ -183,24 +163,6 @@ def _find_foreign_file(own: Path, request: DeployRequest) -> Iterator[Diagnostic
             why = f"whose it is cannot be told: its {own.stem}{SIDECAR_SUFFIX}/{MANIFEST_FILE} is missing or damaged"
             hint = "put that back; or remove the file, if it is this project's or nobody's"
     yield Diagnostic("ZEN-A105", f"{own.name} in the DAGs folder would be replaced", str(own), why=why, hint=hint)
-
-
-def _project_of(own: Path) -> str:
-    """Whose DAG it is, by the manifest beside it; "" where that does not say it."""
-    try:
-        return _fact_in((own.with_suffix(SIDECAR_SUFFIX) / MANIFEST_FILE).read_bytes(), "project")
-    except OSError:
-        return ""
-
-
-def _fact_in(manifest: bytes, name: str) -> str:
-    """One text of a manifest, whatever version of Zen wrote it; "" where it is not there."""
-    try:
-        document: Any = json.loads(manifest)
-    except ValueError:
-        return ""
-    found = document.get(name) if isinstance(document, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 def _duplicate(dag_id: str, path: Path) -> Diagnostic:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -19,11 +19,9 @@ from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
 from zen_core.ir.graph import (
     downstream_edges,
+    map_groups,
     read_steps,
-    steps_by_expander,
     steps_by_gate,
-    upstream_closure,
-    waits_of,
 )
 from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
 
@@ -235,37 +233,17 @@ def _lower_maps(pipeline: PipelineSpec, taken: Iterable[str]) -> tuple[AirflowMa
     """The maps; where steps outside stand between those of one map, several with the same parts."""
     names = {*RESERVED, *taken}
     found = []
-    for expander, members in steps_by_expander(pipeline.steps).items():
-        for group in _split(pipeline, members):
-            steps = tuple(step.name for step in group)
-            name = free_identifier(f"map_{steps[0]}", names) if len(steps) > 1 else ""
-            names.add(name)
-            chains = tuple(
-                (before, step.name)
-                for step in group
-                if (before := tuple(other for other in read_steps(step) if other in steps))
-            )
-            found.append(AirflowMap(expander, name, steps, chains))
+    for expander, members in map_groups(pipeline):
+        steps = tuple(step.name for step in members)
+        name = free_identifier(f"map_{steps[0]}", names) if len(steps) > 1 else ""
+        names.add(name)
+        chains = tuple(
+            (before, step.name)
+            for step in members
+            if (before := tuple(other for other in read_steps(step) if other in steps))
+        )
+        found.append(AirflowMap(expander, name, steps, chains))
     return tuple(found)
-
-
-def _split(pipeline: PipelineSpec, members: Sequence[StepSpec]) -> Iterator[tuple[StepSpec, ...]]:
-    """The steps of a map in groups, so that no group waits for a step that waits for the group.
-
-    A step that needs what all elements of an earlier one made cannot go on element by element anyway.
-    """
-    if len(members) == 1:
-        yield tuple(members)
-        return
-    names = {step.name for step in members}
-    group: list[StepSpec] = []
-    for step in members:
-        outside = upstream_closure(pipeline, [name for name in waits_of(step) if name not in names])
-        if any(other.name in outside for other in group):
-            yield tuple(group)
-            group = []
-        group.append(step)
-    yield tuple(group)
 
 
 def _orderings(

@@ -36,12 +36,12 @@ class PrefectAdapter:
     def support(self, options: AdapterOptions) -> SupportTable:
         """How Prefect stands to every feature; an image depends on the work pool."""
         assert isinstance(options, PrefectOptions)
-        return _SUPPORT if options.work_pool else {**_SUPPORT, Feature.IMAGE: _NO_POOL}
+        return {**_SUPPORT, Feature.IMAGE: _ONE_IMAGE if options.takes_image else _NO_IMAGE}
 
     def emit(self, request: EmissionRequest) -> tuple[EmittedFile, ...]:
         """The flow's module, and prefect.yaml."""
         assert isinstance(request.options, PrefectOptions)
-        flow = lower_pipeline(request.pipeline, request.options, waived=request.waived)
+        flow = lower_pipeline(request.pipeline, request.options)
         digest = request.pipeline.digest
         text = emit_flow(flow, zen_version=request.zen_version, ir_digest=digest, waived=request.waived)
         deployment = emit_deployment(flow, zen_version=request.zen_version, ir_digest=digest)
@@ -66,7 +66,10 @@ class PrefectAdapter:
 
 
 _NO_SIZE = unsupported("Prefect places a whole flow run, by the job variables of its work pool, and not single tasks")
-_NO_POOL = unsupported('only a work pool that runs containers takes an image: [adapters.prefect] work_pool = "..."')
+_NO_IMAGE = unsupported(
+    'only a work pool of containers takes an image: [adapters.prefect] work_pool_type = "docker", "kubernetes", ...'
+)
+_ONE_IMAGE = lowered("a job variable of the deployment, where all steps that name an image name the same one")
 _CHECKED = lowered("the shim checks the flow's environment before the step starts")
 _CLOSING = lowered("run in the flow's process by its state hook, which never changes how the flow run ended")
 _SUPPORT: dict[Feature, Support] = {
@@ -75,17 +78,17 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.MULTIPLE_OUTPUTS: lowered("a task returns one small dict with a ref for each output"),
     Feature.COLLECTED_INPUTS: lowered("the shim builds the list or dict from the refs of the upstream tasks"),
     Feature.ORDERING: NATIVE,
-    Feature.MAP: lowered("a task for each element's number; the data stays in the stores"),
-    Feature.MAP_ZIP: lowered("the expander's task checks the lengths"),
+    Feature.MAP: lowered("`.map` over the numbers of the elements; the data stays in the stores"),
+    Feature.MAP_ZIP: lowered("the expander's task checks the lengths; Prefect maps over numbers"),
     Feature.MAP_CHAIN: NATIVE,
-    Feature.MAP_OF_MAP: lowered("a second map, which begins when the first has ended"),
-    Feature.MAP_CHUNK: lowered("a task runs the elements of one part"),
-    Feature.MAP_MAX_PARALLEL: lowered("the tasks of a map take turns within the flow's process"),
-    Feature.CONDITION: lowered("a task whose condition does not hold ends as Skipped, without running the step"),
-    Feature.OTHERWISE: lowered("a task whose condition holds ends as Skipped, without running the step"),
-    Feature.EITHER: lowered("the task takes the refs of whichever was not skipped"),
-    Feature.NESTED_CONDITION: lowered("what depends on a skipped task is skipped"),
-    Feature.MAP_IN_BRANCH: lowered("a map that is skipped has no tasks"),
+    Feature.MAP_OF_MAP: lowered("a second `.map`, which begins when the first has ended"),
+    Feature.MAP_CHUNK: lowered("Prefect maps over parts; the shim runs the elements of one part"),
+    Feature.MAP_MAX_PARALLEL: NATIVE,
+    Feature.CONDITION: NATIVE,
+    Feature.OTHERWISE: NATIVE,
+    Feature.EITHER: NATIVE,
+    Feature.NESTED_CONDITION: NATIVE,
+    Feature.MAP_IN_BRANCH: NATIVE,
     Feature.EXTERNAL_ARTIFACT: lowered("the shim finds it in the lineage store, once per run"),
     Feature.SECRET: lowered("from the flow's environment, or a Secret block named in `credentials`"),
     Feature.RETRY: NATIVE,
@@ -94,10 +97,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.TIMEOUT: lowered("the shim ends the attempt: Prefect cannot interrupt a task in a thread"),
     Feature.RESOURCES: _NO_SIZE,
     Feature.GPU: _NO_SIZE,
-    Feature.IMAGE: lowered("a job variable of the deployment: one image for the whole flow"),
     Feature.REQUIREMENTS: _CHECKED,
     Feature.PYTHON_VERSION: _CHECKED,
-    Feature.MAX_PARALLEL: lowered("steps take turns within the flow's process"),
+    Feature.MAX_PARALLEL: lowered("the tasks of a flow run share so many places, within its process"),
     Feature.ON_FAILURE: _CLOSING,
     Feature.ON_SUCCESS: _CLOSING,
     Feature.SCHEDULE: NATIVE,

@@ -271,7 +271,7 @@ def _document(flow: PrefectFlow, request: DeployRequest, folder: Path, paused: b
         "pull_steps": list(options.pull)
         or [{"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}],
         "work_pool_name": options.work_pool,
-        "job_variables": options.job_variables,
+        "job_variables": dict(flow.job_variables),
         "schedules": [],
     }
     if options.work_queue:

@@ -48,12 +48,11 @@ def _deployment(flow: PrefectFlow, ir_digest: str) -> dict[str, Any]:
             found["concurrency_limit"] = {"limit": 1, "collision_strategy": flow.schedule.collision}
     else:
         found["schedules"] = []
-    variables = {**options.job_variables, **({"image": flow.image} if flow.image else {})}
     if options.work_pool:
         found["work_pool"] = {
             "name": options.work_pool,
             **({"work_queue_name": options.work_queue} if options.work_queue else {}),
-            **({"job_variables": variables} if variables else {}),
+            **({"job_variables": flow.job_variables} if flow.job_variables else {}),
         }
     return found
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zen_core.adapter.features import Feature
 from zen_core.adapter.form import NO_DEFAULT
 from zen_core.codegen.bundle import EMITTED_BY
-from zen_core.codegen.layout import LINE_LENGTH, Bracket, Expression, call, literal, sequence, statement
+from zen_core.codegen.layout import Bracket, Expression, call, literal, sequence, statement
 from zen_core.codegen.literals import SourceText, join_source, py_identifier, py_literal
 from zen_core.codegen.tasks import header_lines, run_step_call
 from zen_core.codegen.templates import render_template
+from zen_prefect.arranging import Answer, iter_submissions
+from zen_prefect.body import chains_in_parts, write_body
 from zen_prefect.lowering import PrefectFlow, PrefectTask, annotation
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,29 +37,40 @@ def emit_flow(flow: PrefectFlow, *, zen_version: str, ir_digest: str, waived: tu
         # Names of Secret blocks, never their values.
         credentials=statement(literal(credentials), depth=0, before="CREDENTIALS = ") if credentials else "",
         credentials_argument=SourceText(", CREDENTIALS" if credentials else ""),
-        at_once=SourceText(f"at_once={py_literal(flow.at_once)}" if flow.at_once else ""),
+        at_once=SourceText(f", at_once={py_literal(flow.at_once)}" if flow.at_once else ""),
         definitions=[_definition(task, refs) for task in flow.tasks],
         flow_arguments=[
             statement(expression, depth=1, before=f"{name}=", after=",")
             for name, expression in _flow_arguments(flow).items()
         ],
         head=_head(flow),
-        submissions=list(_submissions(flow, refs)),
-        results=statement(
-            call(
-                SourceText("_results"),
-                [
-                    sequence(
-                        SourceText(f"*{refs[task.step]}") if task.fan_out else refs[task.step] for task in flow.tasks
-                    )
-                ],
-            ),
-            depth=1,
-            before="return ",
-        ),
+        body=write_body(flow),
         ir_digest=py_literal(ir_digest),
-        uses_maps=any(task.fan_out for task in flow.tasks),
+        prefect_names=SourceText(", ".join(_prefect_names(flow))),
+        uses_maps=_has_maps(flow),
+        uses_branches=_has_branches(flow),
+        uses_decisions=_has_maps(flow) or _has_branches(flow),
+        uses_conditions=bool(flow.conditional),
+        uses_lanes=bool(flow.lane_names),
     )
+
+
+def _prefect_names(flow: PrefectFlow) -> list[str]:
+    names = ["flow", "task"]
+    if any(map(chains_in_parts, flow.tasks)):
+        names.insert(0, "allow_failure")
+    if _has_maps(flow):
+        names.append("unmapped")
+    return names
+
+
+def _has_maps(flow: PrefectFlow) -> bool:
+    return any(task.fan_out for task in flow.tasks)
+
+
+def _has_branches(flow: PrefectFlow) -> bool:
+    conditions = (condition for entry in iter_submissions(flow.entries) for condition in entry.conditions)
+    return any(isinstance(condition, Answer) for condition in conditions)
 
 
 def _definition(task: PrefectTask, refs: Mapping[str, SourceText]) -> SourceText:
@@ -67,16 +80,14 @@ def _definition(task: PrefectTask, refs: Mapping[str, SourceText]) -> SourceText
         decorator.opening, (*decorator.items, (SourceText("**"), SourceText("STEP"))), decorator.closing
     )
     part = [SourceText("part")] if task.fan_out else []
+    chains = task.fan_out.chains if task.fan_out else ()
     head = Bracket(
         SourceText(f"{py_identifier(task.identifier)}("),
-        tuple((SourceText(""), name) for name in (*part, *(refs[name] for name in task.upstream))),
+        tuple((SourceText(""), name) for name in (*part, *(refs[name] for name in (*chains, *task.upstream)))),
         SourceText("):"),
     )
-    arguments: list[Expression] = [*part]
-    if task.fan_out and task.fan_out.max_parallel is not None:
-        arguments.append(py_literal(task.fan_out.max_parallel))
     function = "run_part" if task.fan_out else "run_step"
-    body = run_step_call(task.step, task.upstream, refs, function=function, arguments=arguments)
+    body = run_step_call(task.step, task.upstream, refs, function=function, arguments=part)
     lines = (
         statement(decorator, depth=0, before="@"),
         statement(head, depth=0, before="def "),
@@ -89,7 +100,8 @@ def _task_arguments(task: PrefectTask) -> dict[str, Expression]:
     # Without `retries`, the installation's own default would retry a step that asks for none.
     arguments: dict[str, Expression] = {
         "name": py_literal(task.step),
-        "task_run_name": py_literal(f"{task.step}-{{part}}" if task.fan_out else task.step),
+        # Prefect fills in the number of the element, or where a task runs several, of the part.
+        "task_run_name": py_literal(f"{task.step}[{{part}}]" if task.fan_out else task.step),
         "retries": py_literal(task.retries),
     }
     if task.retries:
@@ -99,8 +111,8 @@ def _task_arguments(task: PrefectTask) -> dict[str, Expression]:
         arguments["retry_jitter_factor"] = py_literal(0)
     if task.tags:
         arguments["tags"] = literal(list(task.tags))
-    if task.condition:
-        arguments["description"] = py_literal(task.condition)
+    if task.description:
+        arguments["description"] = py_literal(task.description)
     return arguments
 
 
@@ -142,40 +154,3 @@ def _head(flow: PrefectFlow) -> SourceText:
             items.append((SourceText(f"{name}{equals}"), literal(field.default)))
     head = Bracket(SourceText(f"{py_identifier(flow.identifier)}("), tuple(items), SourceText("):"))
     return statement(head, depth=0, before="def ")
-
-
-def _submissions(flow: PrefectFlow, refs: Mapping[str, SourceText]) -> Iterator[SourceText]:
-    mapped = {task.step for task in flow.tasks if task.fan_out}
-    for task in flow.tasks:
-        if task.fan_out and task.fan_out.begins:
-            given = [refs[task.fan_out.expander], *([py_literal(task.fan_out.chunk)] if task.fan_out.chunk > 1 else [])]
-            made = call(SourceText("parts_of"), given)
-            yield statement(made, depth=1, before=f"{py_identifier(task.fan_out.parts)} = ")
-        yield _submission(task, refs, mapped)
-
-
-def _submission(task: PrefectTask, refs: Mapping[str, SourceText], mapped: Container[str]) -> SourceText:
-    """`x_refs = x.submit(a_refs, wait_for=[b_refs])`, or a list of such for the parts of a map."""
-    fan_out = task.fan_out
-    earlier = [SourceText(f"before_{number}") for number, _ in enumerate(fan_out.chains if fan_out else (), start=1)]
-    waits = [*(SourceText(f"*{refs[name]}") if name in mapped else refs[name] for name in task.waits), *earlier]
-    part = [SourceText("part")] if fan_out else []
-    made = call(
-        SourceText(f"{py_identifier(task.identifier)}.submit"),
-        [*part, *(refs[name] for name in task.upstream)],
-        {"wait_for": sequence(waits)} if waits else {},
-    )
-    if fan_out is None:
-        return statement(made, depth=1, before=f"{refs[task.step]} = ")
-    parts = py_identifier(fan_out.parts)
-    if earlier:
-        names = ", ".join(("part", *earlier))
-        lists = ", ".join((parts, *(refs[name] for name in fan_out.chains)))
-        loop = SourceText(f"for {names} in zip({lists}, strict=True)")
-    else:
-        loop = SourceText(f"for part in {parts}")
-    flat = f"    {refs[task.step]} = [{statement(made, depth=0)} {loop}]"
-    if "\n" not in flat and len(flat) <= LINE_LENGTH:
-        return SourceText(flat)
-    inner = statement(made, depth=2)
-    return SourceText(f"    {refs[task.step]} = [\n{inner}\n        {loop}\n    ]")

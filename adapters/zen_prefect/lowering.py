@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from zen_core.adapter.features import Feature
 from zen_core.adapter.form import NO_DEFAULT, FormField, form_field
 from zen_core.adapter.options import step_options
 from zen_core.codegen.names import free_identifier, target_identifiers
 from zen_core.codegen.tasks import refs_variables
+from zen_core.contract.bindings import EitherBinding, ElementBinding, OutputBinding, iter_leaves
 from zen_core.contract.conditions import condition_text
-from zen_core.contract.values import TAG
-from zen_core.diagnostics import Diagnostic
-from zen_core.errors import NameCollisionError, UnsupportedFeatureError
-from zen_core.ir.graph import read_steps, waits_of
-from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, StepSpec
+from zen_core.ir.graph import upstream_closure
+from zen_core.ir.specs import ParameterSpec, PipelineSpec, StepSpec
+from zen_prefect.arranging import Entry, Lane, Lanes, arrange, iter_submissions
+from zen_prefect.limits import delays_of, refuse_beyond_limits
 from zen_prefect.options import PrefectOptions, PrefectStepOptions
+from zen_prefect.shielding import shield
 
 RESERVED = frozenset(
-    {"flow", "task", "wait", "run_step", "run_part", "parts_of", "part", "start_run", "end_run", "IR", "STEP", "range"}
+    {"flow", "task", "wait", "copy_context", "unmapped", "allow_failure", "part"}
+    | {"run_step", "run_part", "start_run", "end_run", "IR", "STEP", "CREDENTIALS"}
 )
-"""Names that the emitted file uses itself, among those that a step may have."""
-RESERVED_PARAMETERS = frozenset({"return_state", "wait_for", "self", "cls"})
-"""Names that Prefect keeps for itself in the call of a flow, or leaves out of its form; and all that begin with _."""
-READ_BY_PREFECT = frozenset({"$ref", "__prefect_kind"})
-"""Keys of an object that Prefect takes for instructions: a reference of its JSON schema, a value to be rendered."""
-MOST_DELAYS = 50
-"""How many delays Prefect takes for the retries of a task."""
+"""Names that the emitted file uses itself."""
 
 Collision = Literal["ENQUEUE", "CANCEL_NEW"]
 
 
 @dataclass(frozen=True)
 class PrefectMap:
-    """How a step is mapped.
+    """How a step of a map is submitted.
 
     Attributes:
         expander: the step that says how many elements there are.
-        parts: the variable that holds the numbers of the tasks.
         chunk: how many elements a task runs.
-        begins: whether it is the first of its map to be submitted.
-        chains: the steps of the same map that it comes after, element by element.
+        chains: the earlier steps of the same map, of which each element waits for its own.
+        runner: the variable of the task runner that its tasks have for themselves; "" for the flow's.
+        threads: how many threads that runner has.
+        max_parallel: how many of its tasks may run at once, if the step says so.
     """
 
     expander: str
-    parts: str
     chunk: int
-    max_parallel: int | None
-    begins: bool
     chains: tuple[str, ...]
+    runner: str
+    threads: int
+    max_parallel: int | None
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,12 @@ class PrefectTask:
     Attributes:
         step: the step's name in the IR, and the task's.
         identifier: the function's name in the file; differs where the step's name is taken.
-        refs: the variable that holds the future of what the task returns; for a mapped step, a list of futures.
-        upstream: the steps whose refs it is handed. What a mapped step makes is not handed over: it is in the store.
-        waits: further steps that it waits for without being handed anything.
-        condition: when it runs, where it lies in a branch, for people.
-        fan_out: how it is mapped.
+        refs: the variable that holds the future of what the task returns; for a step of a map, a list of futures.
+        upstream: the steps whose refs it is handed. Of a mapped step these are its expander's: what its elements made
+            does not pass through Prefect.
+        waits: further steps that it waits for.
+        unsure: those of `waits` that may not have been submitted.
+        description: for a gate, what it asks.
         delays: seconds before each further attempt; one number where they are equal.
     """
 
@@ -73,10 +70,11 @@ class PrefectTask:
     refs: str
     upstream: tuple[str, ...]
     waits: tuple[str, ...]
+    unsure: frozenset[str]
+    description: str
     retries: int
     delays: float | tuple[float, ...]
     tags: tuple[str, ...]
-    condition: str = ""
     fan_out: PrefectMap | None = None
 
 
@@ -94,9 +92,13 @@ class PrefectFlow:
     """The flow and its deployment.
 
     Attributes:
+        entries: in which order the flow's function submits its tasks, and under which conditions.
+        conditional: the steps that are submitted under conditions.
+        lane_names: the name of each lane's function, by the decision that it waits for.
         threads: how many threads the task runner has. A task that waits for another one holds a thread, so that each
-            task has its own where there are more tasks than may work at once.
+            task has its own, and the elements of maps share as many as may work at once.
         at_once: how many steps may work at once, where the threads do not say it.
+        job_variables: what the work pool's job template takes.
     """
 
     name: str
@@ -104,15 +106,18 @@ class PrefectFlow:
     description: str
     parameters: tuple[FormField, ...]
     tasks: tuple[PrefectTask, ...]
+    entries: tuple[Entry, ...]
+    conditional: frozenset[str]
+    lane_names: Mapping[str, str]
     schedule: PrefectSchedule | None
-    image: str
     tags: tuple[str, ...]
     threads: int
     at_once: int | None
+    job_variables: Mapping[str, Any]
     options: PrefectOptions
 
 
-def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions, *, waived: tuple[Feature, ...] = ()) -> PrefectFlow:
+def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions) -> PrefectFlow:
     """The flow for a pipeline whose features have been checked.
 
     Raises:
@@ -122,143 +127,178 @@ def lower_pipeline(pipeline: PipelineSpec, options: PrefectOptions, *, waived: t
     """
     names = [step.name for step in pipeline.steps]
     option_by_step = step_options(options.steps, names, adapter="prefect", pipeline=pipeline.name)
-    _refuse_parameter_names(pipeline)
-    if problems := [*_find_beyond_limits(pipeline, waived)]:
-        raise UnsupportedFeatureError(diagnostics=problems)
+    refuse_beyond_limits(pipeline, options)
     # A parameter hides a task of the same name inside the flow's function.
     reserved = RESERVED | {parameter.name for parameter in pipeline.parameters}
     identifiers = target_identifiers(names, reserved=reserved)
     flow = free_identifier(pipeline.name, reserved | set(identifiers.values()))
     variables = refs_variables(identifiers, reserved=reserved | {flow})
-    ordered = _order_for_submission(pipeline)
-    parts = _parts_variables(ordered, reserved | {flow, *identifiers.values(), *variables.values()})
-    at_once = min(options.max_workers, pipeline.max_parallel or options.max_workers)
-    threads = max(at_once, len(names)) if not parts else at_once + len(names)
+    taken = {*reserved, flow, *identifiers.values(), *variables.values()}
+    limit = min(options.max_workers, pipeline.max_parallel or options.max_workers)
+    maps = _Maps(pipeline, limit, taken)
+    tasks = tuple(
+        _lower_step(step, maps, identifiers, variables, option_by_step.get(step.name, PrefectStepOptions()))
+        for step in pipeline.steps
+    )
+    entries = arrange(pipeline.steps)
+    threads = _threads(tasks, limit, options)
+    own_threads = sum(task.fan_out.threads for task in tasks if task.fan_out)
     return PrefectFlow(
         name=pipeline.name,
         identifier=flow,
         description=pipeline.summary,
         # Python wants parameters without a default first.
-        parameters=tuple(_lower_parameter(item) for item in sorted(pipeline.parameters, key=lambda p: not p.required)),
-        tasks=tuple(
-            _lower_step(
-                step, pipeline, identifiers, variables, parts, option_by_step.get(step.name, PrefectStepOptions())
-            )
-            for step in ordered
-        ),
+        parameters=tuple(lower_parameter(item) for item in sorted(pipeline.parameters, key=lambda p: not p.required)),
+        tasks=tasks,
+        entries=entries,
+        conditional=frozenset(item.step for item in iter_submissions(entries) if item.conditions),
+        lane_names=_name_lanes(entries, identifiers, taken),
         schedule=_lower_schedule(pipeline),
-        image="" if Feature.IMAGE in waived else _image(pipeline),
         tags=pipeline.tags,
         threads=threads,
-        at_once=at_once if at_once < threads else None,
+        at_once=limit if limit < threads + own_threads else None,
+        job_variables=_job_variables(pipeline, options),
         options=options,
     )
 
 
-def _lower_parameter(parameter: ParameterSpec) -> FormField:
-    """The form field, whose default Prefect can only take as it is."""
+def lower_parameter(parameter: ParameterSpec) -> FormField:
+    """The form field, with a default that Prefect takes as it is."""
     found = form_field(parameter)
-    return found if found.default is NO_DEFAULT else replace(found, default=_shielded(found.default))
+    return found if found.default is NO_DEFAULT else replace(found, default=shield(found.default))
 
 
-def _shielded(value: Any) -> Any:
-    """The value, objects with keys that Prefect reads written as tagged pairs, which lead back to the same value."""
-    if isinstance(value, list):
-        return [_shielded(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if READ_BY_PREFECT.intersection(value):
-        return {TAG: "dict", "value": [[key, _shielded(value[key])] for key in sorted(value)]}
-    return {key: _shielded(item) for key, item in value.items()}
+def _threads(tasks: Sequence[PrefectTask], limit: int, options: PrefectOptions) -> int:
+    single = sum(task.fan_out is None for task in tasks)
+    shared = any(task.fan_out and not task.fan_out.runner for task in tasks)
+    return max(options.max_workers, single + (limit if shared else 0))
 
 
-def _order_for_submission(pipeline: PipelineSpec) -> tuple[StepSpec, ...]:
-    """The steps in a topological order in which as much as possible comes before a map.
-
-    How many elements a map has is known when its list is there: the flow waits for it, and what does not depend on the
-    map is submitted before.
-    """
-    maps_before: dict[str, int] = {}
-    number_of = {step.name: number for number, step in enumerate(pipeline.steps, start=1) if step.kind == "expander"}
-    for step in pipeline.steps:  # in topological order
-        before = max((maps_before[name] for name in waits_of(step)), default=0)
-        maps_before[step.name] = max(before, number_of[step.map.expander]) if step.map else before
-    return tuple(sorted(pipeline.steps, key=lambda step: maps_before[step.name]))
+def _job_variables(pipeline: PipelineSpec, options: PrefectOptions) -> dict[str, Any]:
+    """Those of the options, and the one image that all steps agree on."""
+    steps = (*pipeline.steps, *pipeline.hooks) if options.takes_image else ()
+    images = [step.environment.image for step in steps if step.environment and step.environment.image]
+    return {**options.job_variables, **({"image": images[0]} if images else {})}
 
 
-def _parts_variables(steps: Iterable[StepSpec], taken: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """For each expander the variable that holds the numbers of its tasks, and the step that is submitted first."""
-    names = set(taken)
-    found: dict[str, tuple[str, str]] = {}
-    for step in steps:
-        if step.map and step.map.expander not in found:
-            variable = free_identifier(f"{step.map.expander.removeprefix('expand_')}_parts", names)
-            names.add(variable)
-            found[step.map.expander] = variable, step.name
+def _name_lanes(entries: Sequence[Entry], identifiers: Mapping[str, str], taken: set[str]) -> dict[str, str]:
+    """A name for the function of each lane: after the decision that it waits for."""
+    found: dict[str, str] = {}
+    for lane in _iter_lanes(entries):
+        found[lane.decision] = free_identifier(f"after_{identifiers[lane.decision]}", taken)
+        taken.add(found[lane.decision])
     return found
+
+
+def _iter_lanes(entries: Sequence[Entry]) -> Iterator[Lane]:
+    for entry in entries:
+        for lane in entry.lanes if isinstance(entry, Lanes) else ():
+            yield lane
+            yield from _iter_lanes(lane.entries)
 
 
 def _lower_step(
     step: StepSpec,
-    pipeline: PipelineSpec,
+    maps: _Maps,
     identifiers: Mapping[str, str],
     variables: Mapping[str, str],
-    parts: Mapping[str, tuple[str, str]],
     options: PrefectStepOptions,
 ) -> PrefectTask:
-    step_by_name = pipeline.step_by_name
-    expander = step.map.expander if step.map else ""
-    before = (*read_steps(step), *step.after)
-    mapped = {name: other for name in before if (other := step_by_name[name].map)}
-    chains = tuple(
-        name for name in read_steps(step) if (other := step_by_name[name].map) and other.expander == expander
-    )
-    handed = tuple(name for name in read_steps(step) if name not in mapped and name != expander)
-    waits = [name for name in before if name not in (*handed, *chains, expander)]
-    # Of a map that did not begin there is no future to wait for but that of its expander.
-    begun = [mapped[name].expander for name in waits if name in mapped]
-    # The parts of a map that lies in a branch are known only when the branch is taken.
-    gate = [step.when.gate] if step.when and not step.map else []
+    upstream, sure, unsure = maps.neighbours_of(step)
     return PrefectTask(
         step=step.name,
         identifier=identifiers[step.name],
         refs=variables[step.name],
-        upstream=handed,
-        waits=tuple(dict.fromkeys((*gate, *begun, *waits))),
+        upstream=upstream,
+        waits=(*sure, *unsure),
+        unsure=frozenset(unsure),
+        description=f"Asks: {condition_text(step.condition)}" if step.condition else "",
         retries=step.retry.times if step.retry else 0,
-        delays=_delays(step.retry),
+        delays=delays_of(step.retry),
         tags=tuple(sorted({*step.tags, *options.tags})),
-        condition=_condition(step, step_by_name),
-        fan_out=_lower_map(step, parts, chains),
+        fan_out=maps.lower(step),
     )
 
 
-def _lower_map(step: StepSpec, parts: Mapping[str, tuple[str, str]], chains: tuple[str, ...]) -> PrefectMap | None:
-    if step.map is None:
-        return None
-    variable, first = parts[step.map.expander]
-    return PrefectMap(step.map.expander, variable, step.map.chunk, step.map.max_parallel, first == step.name, chains)
+class _Maps:
+    """The steps of maps: what others wait for on their account, and which of them have a task runner of their own.
+
+    Elements that wait, for their turn or for something slow, hold threads. In a runner of their own they hold up
+    nothing else.
+    """
+
+    def __init__(self, pipeline: PipelineSpec, limit: int, taken: set[str]) -> None:
+        self._pipeline = pipeline
+        self._step_by_name = pipeline.step_by_name
+        self._mapped = {step.name: step.map for step in pipeline.steps if step.map}
+        self._limit = limit
+        self._runners: dict[str, str] = {}
+        self._before: dict[str, frozenset[str]] = {}
+        for step in pipeline.steps:
+            if step.map and (step.map.max_parallel is not None or self._waits_long(step)):
+                suffix = "limited" if step.map.max_parallel is not None else "apart"
+                self._runners[step.name] = free_identifier(f"{step.name}_{suffix}", taken)
+                taken.add(self._runners[step.name])
+
+    def lower(self, step: StepSpec) -> PrefectMap | None:
+        """How the step is mapped; None for one that is not."""
+        if step.map is None:
+            return None
+        runner = self._runners.get(step.name, "")
+        threads = (step.map.max_parallel or self._limit) if runner else 0
+        chains, _, _ = _reads(step)
+        return PrefectMap(step.map.expander, step.map.chunk, chains, runner, threads, step.map.max_parallel)
+
+    def neighbours_of(self, step: StepSpec) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """The steps whose refs it is handed, those that it surely waits for besides, and those that may be missing."""
+        chains, whole, options = _reads(step)
+        handed = {self._mapped[name].expander if name in self._mapped else name: None for name in (*whole, *options)}
+        if step.map:
+            handed[step.map.expander] = None
+        elif step.when:
+            handed[step.when.gate] = None
+        sure = {item: None for name in (*whole, *step.after) if name not in chains for item in self._all_of(name)}
+        unsure = {item: None for name in options for item in self._all_of(name)}
+        return (
+            tuple(handed),
+            tuple(name for name in sure if name not in handed),
+            tuple(name for name in unsure if name not in handed and name not in sure),
+        )
+
+    def _waits_long(self, step: StepSpec) -> bool:
+        """Whether its elements may wait for something other than their list and elements that are going on."""
+        return any(name in self._runners for name in _reads(step)[0]) or any(self._needs_beside(step.name))
+
+    def _all_of(self, name: str) -> Iterator[str]:
+        """What there is to wait for until a step is done. A map over an empty list has no elements to wait for."""
+        if name in self._mapped:
+            yield self._mapped[name].expander
+            for other in self._needs_beside(name):
+                yield from self._all_of(other)
+        yield name
+
+    def _needs_beside(self, name: str) -> Iterator[str]:
+        """What all elements of a mapped step wait for, and its expander does not."""
+        step = self._step_by_name[name]
+        _, whole, options = _reads(step)
+        for other in dict.fromkeys((*whole, *options, *step.after)):
+            if other not in self._done_before(self._mapped[name].expander):
+                yield other
+
+    def _done_before(self, expander: str) -> frozenset[str]:
+        if expander not in self._before:
+            self._before[expander] = upstream_closure(self._pipeline, [expander])
+        return self._before[expander]
 
 
-def _condition(step: StepSpec, step_by_name: Mapping[str, StepSpec]) -> str:
-    """`Runs if `when` answers yes: score > 0.9.`"""
-    if step.when is None:
-        return ""
-    gate = step_by_name[step.when.gate]
-    asked = condition_text(gate.condition) if gate.condition else ""
-    return f"Runs if `{gate.name}` answers {'yes' if step.when.taken else 'no'}: {asked}"
-
-
-def _image(pipeline: PipelineSpec) -> str:
-    """The one image that all steps agree on; "" where none asks for one."""
-    return next((step.environment.image for step in pipeline.steps if step.environment and step.environment.image), "")
-
-
-def _delays(retry: RetrySpec | None) -> float | tuple[float, ...]:
-    """Delays are lower bounds, and Prefect adds no jitter unless it is asked to."""
-    if retry is None or retry.backoff == 1 or retry.delay_seconds == 0:
-        return retry.delay_seconds if retry else 0.0
-    return tuple(round(retry.delay_seconds * retry.backoff**number, 3) for number in range(retry.times))
+def _reads(step: StepSpec) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The steps that it reads element by element, those that it reads as a whole, those that `either` chooses from."""
+    leaves = [leaf for item in step.inputs for _, leaf in iter_leaves(item.binding)]
+    expander = step.map.expander if step.map else ""
+    elements = [leaf.step for leaf in leaves if isinstance(leaf, ElementBinding) and leaf.step != expander]
+    whole = [leaf.step for leaf in leaves if isinstance(leaf, OutputBinding)]
+    options = [option.step for leaf in leaves if isinstance(leaf, EitherBinding) for option in leaf.options]
+    return tuple(dict.fromkeys(elements)), tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(options))
 
 
 def _lower_schedule(pipeline: PipelineSpec) -> PrefectSchedule | None:
@@ -267,61 +307,6 @@ def _lower_schedule(pipeline: PipelineSpec) -> PrefectSchedule | None:
         return None
     collisions: dict[str, Collision | None] = {"queue": "ENQUEUE", "skip": "CANCEL_NEW", "allow": None}
     return PrefectSchedule(schedule.cron, schedule.timezone, collisions[schedule.overlap])
-
-
-# -- what a value may be ----------------------------------------------------------------------------------------
-
-
-def _refuse_parameter_names(pipeline: PipelineSpec) -> None:
-    problems = [
-        Diagnostic(
-            NameCollisionError.code,
-            f"a pipeline's parameter cannot be called {parameter.name!r} here",
-            pipeline.source or f"pipeline {pipeline.name!r}",
-            why="Prefect keeps this name for itself in the call of a flow",
-            hint="give the parameter another name",
-        )
-        for parameter in pipeline.parameters
-        if parameter.name in RESERVED_PARAMETERS or parameter.name.startswith("_")
-    ]
-    if problems:
-        raise NameCollisionError(diagnostics=problems)
-
-
-def _find_beyond_limits(pipeline: PipelineSpec, waived: tuple[Feature, ...]) -> Iterator[Diagnostic]:
-    """Uses of a feature that Prefect has, with a value that it does not take."""
-    if pipeline.schedule:
-        required = [parameter.name for parameter in pipeline.parameters if parameter.required]
-        if required:
-            why = f"a scheduled run can only use defaults; without one: {', '.join(required)}"
-            yield _beyond(Feature.SCHEDULE, pipeline, None, why, "give each parameter a default")
-        if pipeline.schedule.start:
-            why = "a Prefect schedule has no start: it runs from when it is deployed"
-            yield _beyond(Feature.SCHEDULE, pipeline, None, why, "leave out Schedule(start=...)")
-    user_steps = [step for step in pipeline.steps if step.kind == "step"]
-    images = {step.environment.image if step.environment else None for step in user_steps}
-    if len(images) > 1 and Feature.IMAGE not in waived:
-        why = "Prefect runs a flow in one image, and the steps ask for several, or some for none"
-        hint = "give the pipeline one image: @pipeline(environment=Environment(image=…))"
-        yield _beyond(Feature.IMAGE, pipeline, None, why, hint)
-    for step in pipeline.steps:
-        delays = _delays(step.retry)
-        if isinstance(delays, tuple) and len(delays) > MOST_DELAYS:
-            why = f"Prefect takes at most {MOST_DELAYS} delays, the step asks for {len(delays)}"
-            yield _beyond(Feature.RETRY_BACKOFF, pipeline, step, why, "retry fewer times, or with backoff=1")
-
-
-def _beyond(feature: Feature, pipeline: PipelineSpec, step: StepSpec | None, why: str, hint: str) -> Diagnostic:
-    place = f"step {step.name!r} of pipeline {pipeline.name!r}" if step else f"pipeline {pipeline.name!r}"
-    source = (step.source if step else pipeline.source) or ""
-    return Diagnostic(
-        UnsupportedFeatureError.code,
-        f"adapter 'prefect' cannot express this {feature.value}",
-        f"{source}, {place}" if source else place,
-        why=why,
-        hint=hint,
-        context={"adapter": "prefect", "feature": feature.value, "step": step.name if step else None},
-    )
 
 
 def annotation(field: FormField) -> str:

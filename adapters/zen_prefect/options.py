@@ -12,6 +12,10 @@ from zen_core.adapter.options import AdapterOptions
 
 BlockName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=255)]
 """What Prefect allows as the name of a block: lower-case letters, digits and dashes."""
+CONTAINER_POOLS = frozenset(
+    {"docker", "kubernetes", "ecs", "cloud-run", "cloud-run-v2", "vertex-ai", "azure-container-instance"}
+)
+"""The types of work pools whose jobs have an image; each of Prefect's serverless ones ends in `:push`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_?KEY|CREDENTIAL", re.IGNORECASE)
 
@@ -32,6 +36,9 @@ class PrefectOptions(AdapterOptions):
     """The deployment's name: Prefect shows it as `FLOW/NAME`."""
     work_pool: str | None = Field(default=None, min_length=1)
     """The work pool whose workers run the flow."""
+    work_pool_type: str | None = Field(default=None, min_length=1)
+    """What the work pool runs flows in, such as `process`, `docker` or `kubernetes` (`prefect work-pool ls`). Needs
+    `work_pool`. One that runs containers takes the image that a pipeline asks for."""
     work_queue: str | None = Field(default=None, min_length=1)
     """The queue of the work pool. Needs `work_pool`."""
     job_variables: dict[str, JsonValue] = Field(default_factory=dict)
@@ -52,10 +59,15 @@ class PrefectOptions(AdapterOptions):
     steps: dict[str, dict[str, PrefectStepOptions]] = Field(default_factory=dict)
     """Options of single steps, by pipeline and step."""
 
+    @property
+    def takes_image(self) -> bool:
+        """Whether the work pool runs a flow in an image of its choice."""
+        return (self.work_pool_type or "").removesuffix(":push") in CONTAINER_POOLS
+
     @model_validator(mode="after")
     def _refuse_without_effect(self) -> Self:
         if self.work_pool is None:
-            for name in ("work_queue", "job_variables"):
+            for name in ("work_pool_type", "work_queue", "job_variables"):
                 if getattr(self, name):
                     raise ValueError(f"`{name}` has an effect with `work_pool` only")
         if self.flow_retry_delay_seconds and not self.flow_retries:

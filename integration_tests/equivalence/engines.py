@@ -16,6 +16,7 @@ import pytest
 
 from integration_tests.airflow.zen import Project
 from integration_tests.services.airflow_offline import AirflowOffline
+from integration_tests.services.dagster import Dagster
 from integration_tests.services.prefect import Prefect
 
 
@@ -107,6 +108,35 @@ for file, name, parameters in json.loads(sys.argv[1]):
 """
 
 
+@dataclass(frozen=True)
+class DagsterEngine:
+    """The emitted jobs by `execute_in_process`: Dagster's own executor, retries and skips, without servers."""
+
+    dagster: Dagster
+    orchestrator: str = "dagster"
+    target: str = "dagster"
+
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """In one process of Dagster's environment."""
+        with compiled(project, runs, self.target) as folder:
+            wanted = [(f"{folder}/{run.pipeline}/{run.pipeline}.py", run.pipeline, run.parameters) for run in runs]
+            self.dagster.run("python", "-P", "-c", EXECUTE_JOBS, json.dumps(wanted), variables=project.variables)
+
+
+EXECUTE_JOBS = """
+import importlib.util, json, sys
+import dagster as dg
+
+for file, name, parameters in json.loads(sys.argv[1]):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = sys.modules[f"{name}_defs"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config = {"resources": {"parameters": {"config": parameters}}} if parameters else {}
+    job = module.defs.resolve_job_def(name)
+    job.execute_in_process(run_config=config, instance=dg.DagsterInstance.get(), raise_on_error=False)
+"""
+
+
 @contextmanager
 def compiled(project: Project, runs: Sequence[PipelineRun], target: str) -> Iterator[Path]:
     """What `zen compile` makes of the pipelines, each in a folder of its own, until the end of the block."""
@@ -125,6 +155,7 @@ ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "local": lambda request: LocalEngine(),
     "airflow 3.3": lambda request: AirflowEngine(request.getfixturevalue("airflow3_offline")),
     "prefect": lambda request: PrefectEngine(request.getfixturevalue("prefect")),
+    "dagster": lambda request: DagsterEngine(request.getfixturevalue("dagster")),
     "airflow 2.11": lambda request: AirflowEngine(request.getfixturevalue("airflow211_offline")),
 }
 

@@ -22,7 +22,7 @@ Documents = Mapping[str, Mapping[str, Any]]
 @pytest.fixture(scope="module")
 def documents(engines: dict[str, Engine], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Documents]:
     """All cases on each engine, each engine with stores of its own."""
-    found = {}
+    found: dict[str, Documents] = {}
     for name, engine in engines.items():
         folder = tmp_path_factory.mktemp("meaning")
         (folder / "zen.toml").write_text(f'project = "meaning"\n{getattr(engine, "settings", "")}')

@@ -89,7 +89,7 @@ def comparison(handle: Handle, operator: str, other: Any) -> Term:
     kinds = [_kind_of(side) for side in (handle, other)]
     if operator not in ("==", "!=") and None not in kinds and kinds[0] != kinds[1]:
         handle.refuse(
-            f"is compared by `{operator}` with {_shown(other)}", "compare numbers with numbers, texts with texts"
+            f"is compared by `{operator}` with {_shown(other)}", "compare a number with a number, a text with a text"
         )
     return Term(handle.trace, operator, (handle, other))
 

@@ -54,6 +54,27 @@ def steps_by_expander(steps: Iterable[StepSpec]) -> dict[str, tuple[StepSpec, ..
     return {expander: tuple(members) for expander, members in found.items()}
 
 
+def map_groups(pipeline: PipelineSpec) -> tuple[tuple[str, tuple[StepSpec, ...]], ...]:
+    """The maps, each by its expander and its steps, in groups that can run element by element as one.
+
+    Where a step of a map waits for one outside that waits for an earlier step of the map, it needs what all elements of
+    that one made: it begins another group over the same elements.
+    """
+    found = []
+    for expander, members in steps_by_expander(pipeline.steps).items():
+        names = {step.name for step in members}
+        group: list[StepSpec] = []
+        for step in members:
+            others = [name for name in waits_of(step) if name not in names] if len(members) > 1 else []
+            before = upstream_closure(pipeline, others) if others else frozenset()
+            if any(other.name in before for other in group):
+                found.append((expander, tuple(group)))
+                group = []
+            group.append(step)
+        found.append((expander, tuple(group)))
+    return tuple(found)
+
+
 def downstream_edges(steps: Iterable[StepSpec]) -> Edges:
     """For each step the steps that wait for it, in declaration order."""
     return reverse_edges(upstream_edges(steps))

@@ -32,6 +32,7 @@ class StepCall:
         max_elements: for an expander: how many elements the target takes, all chunks together.
         limit_name: the setting that says so, as a message names it.
         failures: for a hook: what failed.
+        interrupts: exceptions by which the engine ends a step that is going on: it is then cancelled, not failed.
     """
 
     manifest: PipelineManifest
@@ -54,6 +55,7 @@ class StepCall:
     max_elements: int | None = None
     limit_name: str = ""
     failures: tuple[StepFailure, ...] = ()
+    interrupts: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
 
 
 @dataclass(frozen=True, slots=True)

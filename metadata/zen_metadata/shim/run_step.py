@@ -363,7 +363,7 @@ class _Attempt:
         add_run_note(error, run_id=self.call.run.run_id, step=self.label, attempt=self.number)
         result = partial[0] if partial else getattr(error, "__zen_partial__", None)
         end = self._end(
-            "cancelled" if isinstance(error, KeyboardInterrupt) else "failed",
+            "cancelled" if isinstance(error, self.call.interrupts) else "failed",
             lease=start.lease,
             error=error_record(error, self.workspace.mask),
             log_location=self._save_log(output),

@@ -1,10 +1,8 @@
-"""Maps, branches, pipelines within pipelines, hooks, and references to what only a run has."""
-
-# ruff: noqa: B008 - a call as a default is how a pipeline's parameters are written
+"""Branches, hooks, and references to what only a run has."""
 
 from __future__ import annotations
 
-import datetime
+import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,7 +11,8 @@ import pytest
 from zen_core import (
     Artifact,
     Environment,
-    ScheduledTime,
+    Resources,
+    Retry,
     Secret,
     broadcast,
     either,
@@ -22,11 +21,8 @@ from zen_core import (
     when,
 )
 from zen_core.contract.bindings import (
-    ConstantBinding,
     EitherBinding,
-    ElementBinding,
     ExternalBinding,
-    ListBinding,
     OutputBinding,
     ParameterBinding,
     SecretBinding,
@@ -34,18 +30,13 @@ from zen_core.contract.bindings import (
 from zen_core.contract.conditions import condition_text
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import DefinitionError
-from zen_core.ir.specs import EnvironmentSpec, MapSpec, PipelineSpec
+from zen_core.ir.specs import EnvironmentSpec, PipelineSpec
 
 HERE = "tests/unit/zen_core/authoring/test_graphs.py"
 
 
 @step
 def load() -> list[int]:
-    return [1]
-
-
-@step
-def others() -> list[int]:
     return [1]
 
 
@@ -70,11 +61,6 @@ def total(values: list[int]) -> int:
 
 
 @step
-def join(texts: list[str]) -> str:
-    return ""
-
-
-@step
 def anything(value: Any = None) -> Any:
     return value
 
@@ -85,12 +71,6 @@ def tell(depth: int = 0) -> None: ...
 
 @step
 def log_in(password: str = Secret("CHURN_PASSWORD")) -> None: ...  # type: ignore[assignment]
-
-
-@pipeline
-def inner(depth: int = 3, values: list[int] = [1]) -> Any:  # noqa: B006
-    grown = grow(depth)
-    return total([grown, total(values)])
 
 
 def _spec(body: Callable[..., Any], **options: Any) -> PipelineSpec:
@@ -111,121 +91,6 @@ def _one(body: Callable[..., Any], **options: Any) -> Diagnostic:
 
 def _inputs(spec: PipelineSpec, step: str) -> dict[str, Any]:
     return {item.name: item.binding for item in spec.step_by_name[step].inputs}
-
-
-# -- maps -------------------------------------------------------------------------------------------------------
-
-
-def test_a_map_is_an_expander_and_a_step_that_reads_elements() -> None:
-    def body(by: int = 2) -> None:
-        total(grow.map(load(), by=by, chunk=3, max_parallel=2))
-
-    spec = _spec(body)
-    assert [(item.name, item.kind) for item in spec.steps] == [
-        ("load", "step"),
-        ("expand_grow", "expander"),
-        ("grow", "step"),
-        ("total", "step"),
-    ]
-    assert _inputs(spec, "expand_grow") == {"value": OutputBinding("load", "result")}
-    assert [output.name for output in spec.step_by_name["expand_grow"].outputs] == ["count", "value"]
-    assert _inputs(spec, "grow") == {"value": ElementBinding("expand_grow", "value"), "by": ParameterBinding("by")}
-    assert spec.step_by_name["grow"].map == MapSpec(expander="expand_grow", chunk=3, max_parallel=2)
-    assert [output.type for output in spec.step_by_name["grow"].outputs] == ["int"]
-    assert _inputs(spec, "total") == {"values": OutputBinding("grow", "result")}
-
-
-def test_lists_are_mapped_together_and_the_rest_is_the_same_for_all() -> None:
-    def body() -> None:
-        value = grow(1)
-        grow.with_options(name="both").map(value=load(), by=others())
-        grow.with_options(name="more").map(value=load(), by=broadcast(value))
-        grow.with_options(name="most").map(load(), 7)
-
-    spec = _spec(body)
-    assert list(_inputs(spec, "expand_both")) == ["value", "by"]
-    assert _inputs(spec, "more")["by"] == OutputBinding("grow", "result")
-    assert _inputs(spec, "most")["by"] == ConstantBinding(7)
-
-
-def test_a_chain_goes_on_in_the_same_map_element_by_element() -> None:
-    def body() -> None:
-        first = grow.with_options(name="first").map(load(), chunk=4)
-        parts = halves.map(first)
-        last = grow.with_options(name="last").map(parts.low, by=first)
-        total(last)
-        join(parts.high)
-
-    spec = _spec(body)
-    assert [item.name for item in spec.steps if item.kind == "expander"] == ["expand_first"]
-    assert _inputs(spec, "last") == {"value": ElementBinding("halves", "low"), "by": ElementBinding("first", "result")}
-    assert {item.map.chunk for item in spec.steps if item.map} == {4}
-
-
-def test_beside_another_list_a_mapped_result_is_mapped_anew() -> None:
-    def body() -> None:
-        first = grow.with_options(name="first").map(load())
-        grow.with_options(name="second").map(first, by=others())
-
-    spec = _spec(body)
-    assert _inputs(spec, "expand_second") == {
-        "value": OutputBinding("first", "result"),
-        "by": OutputBinding("others", "result"),
-    }
-    assert _inputs(spec, "second") == {
-        "value": ElementBinding("expand_second", "value"),
-        "by": ElementBinding("expand_second", "by"),
-    }
-
-
-def test_in_a_branch_a_mapped_result_from_outside_is_mapped_anew() -> None:
-    def body() -> None:
-        first = grow.with_options(name="first").map(load())
-        with when(score() > 0.5):
-            grow.with_options(name="second").map(first)
-
-    spec = _spec(body)
-    assert spec.step_by_name["expand_second"].when == spec.step_by_name["second"].when
-
-
-@pytest.mark.parametrize(
-    ("call", "code", "message"),
-    [
-        (lambda: grow.map(1), "ZEN-D118", "the map of step 'grow' has nothing to map"),
-        (lambda: grow.map(broadcast(load())), "ZEN-D118", "the map of step 'grow' has nothing to map"),
-        (
-            lambda: grow.map(score()),
-            "ZEN-D118",
-            "the map of step 'grow' goes over the output 'result' of step 'score', which is float, and no list",
-        ),
-        (
-            lambda: grow.map(join.map(anything())),
-            "ZEN-D102",
-            "step 'grow' takes 'value' as int, an element of what is mapped, and is given the output 'result' of",
-        ),
-        (
-            lambda: grow.map(grow.with_options(name="a").map(load(), chunk=2), chunk=3),
-            "ZEN-D118",
-            "the map of step 'grow' has chunk=3, and the map that it goes on with has chunk=2",
-        ),
-        (lambda: grow.map(load(), chunk=0), "ZEN-D112", "map(chunk=…) cannot be 0"),
-        (lambda: grow.map(load(), max_parallel="2"), "ZEN-D112", "map(max_parallel=…) cannot be '2'"),
-        (lambda: grow.map(load(), depth=3), "ZEN-D101", "step 'grow' has no parameter 'depth'"),
-        (lambda: grow(broadcast(load())), "ZEN-D110", "the argument 'value' of step 'grow' is a `broadcast(…)`"),
-        (lambda: join(grow.map(load())), "ZEN-D102", "step 'join' takes 'texts' as list[str], and is given"),
-    ],
-)
-def test_what_cannot_be_mapped_is_told(call: Callable[[], Any], code: str, message: str) -> None:
-    def body() -> None:
-        call()
-
-    problems = _problems(body)
-    assert any(problem.code == code and problem.message.startswith(message) for problem in problems), problems
-
-
-def test_a_map_is_made_in_a_pipeline_only() -> None:
-    with pytest.raises(DefinitionError, match=r"`grow\.map` is used outside a pipeline's body"):
-        grow.map([1, 2])
 
 
 # -- branches ---------------------------------------------------------------------------------------------------
@@ -300,7 +165,7 @@ def test_what_a_branch_makes_is_not_used_outside_it() -> None:
     assert [problem.message.partition(" is the result")[0] for problem in problems] == [
         "the argument 'value' of step 'grow_3'",
         "the argument 'values[1]' of step 'total'",
-        "the argument 'grow' of step 'when_2'",
+        "the argument 'grow' of condition 'when_2'",
         "the argument 'by' of step 'grow_5'",
     ]
     made_at = f"{HERE}:{body.__code__.co_firstlineno + 2}"
@@ -363,68 +228,6 @@ def test_a_branch_ends_with_its_block_even_when_the_body_raises() -> None:
     assert _spec(body).step_by_name["grow"].when is None
 
 
-# -- pipelines within pipelines ---------------------------------------------------------------------------------
-
-
-def test_a_pipeline_that_is_called_becomes_a_part() -> None:
-    def body(depth: int = 5) -> None:
-        first = inner(depth, values=load())
-        second = inner()
-        total([first, second])
-
-    spec = _spec(body)
-    assert [item.name for item in spec.steps] == [
-        *("load", "inner_grow", "inner_total", "inner_total_2"),
-        *("inner_2_grow", "inner_2_total", "inner_2_total_2", "total"),
-    ]
-    assert _inputs(spec, "inner_grow")["value"] == ParameterBinding("depth")
-    assert _inputs(spec, "inner_total")["values"] == OutputBinding("load", "result")
-    assert _inputs(spec, "inner_2_grow")["value"] == ConstantBinding(3)
-    assert _inputs(spec, "total")["values"] == ListBinding(
-        (OutputBinding("inner_total_2", "result"), OutputBinding("inner_2_total_2", "result"))
-    )
-
-
-def test_a_pipeline_that_is_called_lies_in_the_branch() -> None:
-    def body() -> None:
-        with when(score() > 0.5):
-            inner()
-
-    spec = _spec(body)
-    assert {item.name for item in spec.steps if item.when} == {"inner_grow", "inner_total", "inner_total_2"}
-
-
-def test_a_call_of_a_pipeline_is_checked() -> None:
-    @pipeline
-    def dated(day: datetime.datetime = ScheduledTime()) -> None:
-        anything(day)
-
-    def body() -> None:
-        inner("deep", depht=3)
-
-    messages = [problem.message for problem in _problems(body)]
-    assert messages == [
-        "pipeline 'inner' has no parameter 'depht'",
-        "pipeline 'inner' takes 'depth' as int, and is given 'deep', which is str",
-    ]
-    problem = _one(lambda: dated())
-    assert problem.message == "pipeline 'dated' takes 'day' from its schedule, and is called here"
-    assert "day: datetime = ScheduledTime()" in problem.hint
-
-
-def test_a_pipeline_does_not_come_to_itself() -> None:
-    @pipeline
-    def first() -> None:
-        second()
-
-    @pipeline
-    def second() -> None:
-        first()
-
-    with pytest.raises(DefinitionError, match="pipeline 'first' is called within itself"):
-        first.build()
-
-
 # -- hooks ------------------------------------------------------------------------------------------------------
 
 
@@ -450,8 +253,33 @@ def test_a_hook_takes_what_there_is() -> None:
     missing = _one(lambda: tell(), on_failure=total)
     assert missing.code == "ZEN-D121"
     assert missing.message == "hook 'total' takes 'values', which pipeline 'p' has no parameter for"
+    assert missing.where == f"{HERE}:{total.function.__code__.co_firstlineno}"
     wrong = _one(body, on_failure=grow)
-    assert wrong.message.startswith("step 'grow' takes 'value' as int, and is given the parameter 'value'")
+    assert wrong.message.startswith("hook 'grow' takes 'value' as int, and is given the parameter 'value'")
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"retry": Retry(times=1)}, "retry=…"),
+        ({"resources": Resources(cpu=1)}, "resources=…"),
+        ({"cache": True}, "cache=…"),
+        ({"chunk": 2}, "chunk=…"),
+        ({"environment": Environment(image="a")}, "an image"),
+    ],
+)
+def test_what_has_no_effect_on_a_hook_is_refused(options: dict[str, Any], what: str) -> None:
+    problem = _one(lambda: load(), on_success=tell.with_options(**options))
+    assert problem.message == f"hook 'tell' has {what}, which has no effect on a hook"
+    assert "tell.with_options(" in problem.hint
+
+
+def test_a_hook_runs_in_the_environment_of_the_task_that_closes_the_run() -> None:
+    around = Environment(image="train:1", requirements=["torch"])
+    own = tell.with_options(environment=Environment(requirements=["requests"]), timeout="1m")
+    hooks = _spec(lambda: load(), on_success=[tell, own], environment=around).hooks
+    assert [hook.environment for hook in hooks] == [None, EnvironmentSpec(requirements=("requests",))]
+    assert hooks[1].timeout_seconds == 60
 
 
 @pytest.mark.parametrize("hook", ["tell", len, [tell, 3]])
@@ -478,9 +306,53 @@ def test_secrets_and_artifacts_are_named() -> None:
     assert _inputs(spec, "grow")["value"] == ExternalBinding("depth")
 
 
-def test_a_secret_is_a_text() -> None:
-    problem = _one(lambda: grow(Secret("A")))
-    assert problem.message == "step 'grow' takes 'value' as int, and is given Secret(name='A'), which is a text"
+@step
+def pay(amount: int = Secret("AMOUNT")) -> None: ...  # type: ignore[assignment]
+
+
+@dataclasses.dataclass
+class Login:
+    password: Any
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message", "hint"),
+    [
+        (
+            lambda: grow(Secret("A")),
+            "ZEN-D102",
+            "step 'grow' takes 'value' as int, and is given Secret(name='A'), which is a text",
+            "annotate the parameter str",
+        ),
+        (lambda: pay(), "ZEN-D102", "step 'pay' takes 'amount' as int, and is given Secret(name='AMOUNT')", "str"),
+        (lambda: total([1, Secret("A")]), "ZEN-D102", "step 'total' takes 'values[1]' as int", "str"),
+        (
+            lambda: anything(Login(Secret("A"))),
+            "ZEN-D110",
+            "the argument 'value' of step 'anything' is a Login that holds a result or a reference",
+            "pass its parts one by one",
+        ),
+        (lambda: anything([Login([load()])]), "ZEN-D110", "is a Login that holds a result", "one by one"),
+        (lambda: anything({Artifact("a")}), "ZEN-D110", "is a set or a dict with results as its keys", "use a list"),
+        (lambda: anything({1: Secret("A")}), "ZEN-D110", "a dict of results with keys that are no texts", "texts"),
+    ],
+)
+def test_a_secret_stands_where_a_text_can(call: Callable[[], Any], code: str, message: str, hint: str) -> None:
+    problem = _one(lambda: call())
+    assert problem.code == code
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize("default", [Secret("A"), Artifact("model"), [Secret("A")]])
+def test_a_pipelines_parameter_is_no_reference(default: Any) -> None:
+    def body(key: Any = default) -> None:
+        anything(key)
+
+    problem = _one(body)
+    assert problem.code == "ZEN-D113"
+    assert f"has the default {default!r}, and its value stands in the record of each run" in problem.message
+    assert "as the default of the step's parameter" in problem.hint
 
 
 @pytest.mark.parametrize(

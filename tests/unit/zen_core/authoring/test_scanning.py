@@ -30,6 +30,8 @@ def churn(depth: int = 4):
 @pipeline(tags=["x"])
 def second():
     load.with_options(timeout="1h")()
+    fit.map(load())
+    fit.with_options(name="third").map(rows=load(), chunk=2)
 
 @step
 def no_pipeline(): ...
@@ -67,7 +69,7 @@ def found(tmp_path):
 def test_pipelines_and_their_steps(found):
     assert found(PLAIN) == {
         "churn": ("load", "clean", "load_2", "fit_model", "other", "fit_model_2"),
-        "second": ("load",),
+        "second": ("load", "load_2", "fit_model", "load_3", "third"),
     }
 
 
