@@ -91,6 +91,8 @@ class _JobReader:
         if step in self._upstream:
             raise ValueError(f"the op of {step} is called twice")
         self._upstream[step] = set()
+        if part in self._branch:  # a mapped step lies in the branch of its expander
+            self._branch[step] = self._branch[part]
         for keyword in node.value.keywords:
             for name in _names(keyword.value):
                 self._wait(step, name, part)
@@ -104,8 +106,6 @@ class _JobReader:
     def _wait(self, step: str, variable: str, part: str | None) -> None:
         if variable == "part" and part is not None:
             self._upstream[step].add(part)
-            if part in self._branch:
-                self._branch[step] = self._branch[part]
             return
         self._upstream[step].add(self._step_by_variable[variable])
         if variable in self._answers:
@@ -118,15 +118,12 @@ class _JobReader:
         retry = {item.arg: item.value for item in policy.keywords} if isinstance(policy, ast.Call) else {}
         tags = ast.literal_eval(arguments["tags"]) if "tags" in arguments else {}
         limits = self._limits()
-        chained = [other for other in self._upstream[step] if other in self._branch]
-        is_mapped = _called(node)[0] == "run_part"
-        branch = self._branch.get(step) or (self._branch[chained[0]] if is_mapped and chained else None)
         return EmittedStep(
             upstream=frozenset(self._upstream[step]),
             retries=ast.literal_eval(retry["max_retries"]) if retry else 0,
             retry_delay_seconds=ast.literal_eval(retry["delay"]) if retry else 0,
-            branch=branch,
-            mapped=is_mapped,
+            branch=self._branch.get(step),
+            mapped=_called(node)[0] == "run_part",
             max_parallel=limits.get(tags.get("zen/map", "")),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from zen_core.codegen.layout import LINE_LENGTH, Bracket, Expression, call, mapping, sequence, statement
 from zen_core.codegen.literals import SourceText, join_source, py_identifier, py_literal
-from zen_prefect.arranging import Answer, Condition, Entry, Lanes, iter_submissions
+from zen_prefect.arranging import Answer, Condition, Entry, Lanes, Submission, iter_submissions
 from zen_prefect.lowering import PrefectFlow, PrefectMap, PrefectTask
 
 _INDENT = "    "

@@ -160,7 +160,8 @@ class Dagster:
         """The answer to a GraphQL query."""
         answer = request_json("POST", f"{self.url}/graphql", {"query": query, "variables": variables})
         assert not answer.get("errors"), answer["errors"]
-        return answer["data"]
+        found: Json = answer["data"]
+        return found
 
     def launch(self, job: str, location: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Start a run; answer with its id."""
@@ -187,7 +188,7 @@ class Dagster:
 
         def is_over() -> bool:
             found.update(self.ask(RUN, id=run_id)["runOrError"])
-            return found["status"] in FINISHED
+            return bool(found["status"] in FINISHED)
 
         wait_until(is_over, timeout, what=f"the end of the run {run_id}")
         return found["status"], {step["stepKey"]: step["status"] for step in found["stepStats"]}
