@@ -62,8 +62,8 @@ class _JobReader:
     def pipeline(self) -> EmittedPipeline:
         """All that the module says."""
         for node in self._job.body:
-            if isinstance(node, ast.Assign):
-                self._read(node)
+            if isinstance(node, (ast.Assign, ast.Expr)) and isinstance(node.value, ast.Call):
+                self._read(node, node.value)
         steps = {_step(node) for node in self._ops.values()}
         if set(self._upstream) != steps:
             raise ValueError("an op is defined and not called, or called and not defined")
@@ -76,16 +76,15 @@ class _JobReader:
             tags=frozenset(json.loads(tags.get("zen/tags", "[]"))),
         )
 
-    def _read(self, node: ast.Assign, part: str | None = None) -> None:
+    def _read(self, node: ast.Assign | ast.Expr, made: ast.Call, part: str | None = None) -> None:
         """One call of an op, or of a map's function over its parts."""
-        assert isinstance(node.value, ast.Call)
-        function = ast.unparse(node.value.func)
+        function = ast.unparse(made.func)
         if function.endswith(".map"):
             expander = self._step_by_variable[function.removesuffix(".map")]
-            body = self._maps[ast.unparse(node.value.args[0])].body
+            body = self._maps[ast.unparse(made.args[0])].body
             for inner in body:
-                if isinstance(inner, ast.Assign):
-                    self._read(inner, part=expander)
+                if isinstance(inner, (ast.Assign, ast.Expr)) and isinstance(inner.value, ast.Call):
+                    self._read(inner, inner.value, part=expander)
             return
         step = _step(self._ops[function])
         if step in self._upstream:
@@ -93,9 +92,11 @@ class _JobReader:
         self._upstream[step] = set()
         if part in self._branch:  # a mapped step lies in the branch of its expander
             self._branch[step] = self._branch[part]
-        for keyword in node.value.keywords:
+        for keyword in made.keywords:
             for name in _names(keyword.value):
                 self._wait(step, name, part)
+        if isinstance(node, ast.Expr):
+            return
         targets = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
         for target, answer in zip(targets, (True, False), strict=False):
             variable = ast.unparse(target)

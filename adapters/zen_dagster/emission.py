@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from zen_core.adapter.features import Feature
@@ -151,39 +151,45 @@ def _executor(job: DagsterJob) -> Expression | None:
 def _wiring(job: DagsterJob) -> Iterator[SourceText]:
     """The calls of all ops, in order; those of a map where its last one comes."""
     op_by_step = {op.step: op for op in job.ops}
+    waited_for = {step for op in job.ops for step in _steps_before(op)}
     for op in job.ops:
-        if op.kind == "gate":
-            done = py_identifier(op.done)
+        done = py_identifier(op.done)
+        if op.kind == "map":
+            if found := job.maps.get(op.step):
+                yield from _map(found, op_by_step, waited_for)
+        elif op.step not in waited_for:
+            yield statement(_call(op, op_by_step), depth=1)
+        elif op.kind == "gate":
             yield statement(_call(op, op_by_step), depth=1, before=f"{done}_yes, {done}_no = ")
-        elif op.kind != "map":
-            yield statement(_call(op, op_by_step), depth=1, before=f"{py_identifier(op.done)} = ")
-        elif found := job.maps.get(op.step):
-            yield from _map(found, op_by_step)
+        else:
+            yield statement(_call(op, op_by_step), depth=1, before=f"{done} = ")
 
 
-def _map(found: DagsterMap, op_by_step: Mapping[str, DagsterOp]) -> Iterator[SourceText]:
+def _steps_before(op: DagsterOp) -> Iterator[str]:
+    yield from (step for _, step in _waits(op))
+    yield from (step for group in op.any_of for step in group)
+
+
+def _map(found: DagsterMap, op_by_step: Mapping[str, DagsterOp], waited_for: Container[str]) -> Iterator[SourceText]:
     """A function that calls the steps of the map for one part, and its call over all parts."""
     members = [op_by_step[step] for step in found.steps]
     function = py_identifier(found.function)
+    own = {op.step for op in members}
+    kept = [py_identifier(op.done) for op in members if op.step in waited_for]
     yield SourceText("")
     yield SourceText(f"    def {function}(part):")
     for op in members:
-        yield statement(_call(op, op_by_step, members), depth=2, before=f"{py_identifier(op.done)} = ")
-    results = sequence(py_identifier(op.done) for op in members)
-    single = len(members) == 1
-    yield statement(py_identifier(members[0].done) if single else _as_tuple(results), depth=2, before="return ")
+        target = f"{py_identifier(op.done)} = " if op.step in waited_for else ""
+        yield statement(_call(op, op_by_step, own), depth=2, before=target)
+    if kept:
+        yield statement(SourceText(", ".join(kept)), depth=2, before="return ")
     yield SourceText("")
-    made = statement(call(SourceText(f"{py_identifier(op_by_step[found.expander].done)}.map"), [function]), depth=0)
-    target = py_identifier(members[0].done) if single else _as_tuple(results)
-    yield statement(target, depth=1, after=f" = {made}")
+    made = call(SourceText(f"{py_identifier(op_by_step[found.expander].done)}.map"), [function])
+    yield statement(made, depth=1, before=f"{', '.join(kept)} = " if kept else "")
 
 
-def _as_tuple(items: Bracket) -> Bracket:
-    return Bracket(SourceText("("), items.items, SourceText(")"))
-
-
-def _call(op: DagsterOp, op_by_step: Mapping[str, DagsterOp], members: list[DagsterOp] | None = None) -> Expression:
-    own = {member.step for member in members or ()}
+def _call(op: DagsterOp, op_by_step: Mapping[str, DagsterOp], own: Container[str] = ()) -> Expression:
+    """The call of an op; `own` are the steps that run element by element with it."""
     keywords: dict[str, Expression] = {}
     for name, step in _waits(op):
         if op.kind == "map" and step == op.expander:
@@ -195,7 +201,7 @@ def _call(op: DagsterOp, op_by_step: Mapping[str, DagsterOp], members: list[Dags
     return call(py_identifier(op.name), (), keywords)
 
 
-def _done(other: DagsterOp, op: DagsterOp, own: set[str]) -> SourceText:
+def _done(other: DagsterOp, op: DagsterOp, own: Container[str]) -> SourceText:
     """What says that another step is done: of a gate its answer, of a map that all its parts are."""
     done = py_identifier(other.done)
     if other.kind == "gate":

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zen_core.adapter.form import form_field
 from zen_core.adapter.protocol import EmittedFile
 from zen_core.ir.specs import PipelineSpec
 from zen_core.testing.conformance.protocol import EmittedPipeline, EmittedStep
 from zen_prefect.deployment_file import FILE
+from zen_prefect.lowering import lower_parameter
 
 
 class Conformance:
@@ -29,7 +29,7 @@ class Conformance:
     def expected_default(self, spec: PipelineSpec, name: str) -> Any:
         """The default as the form shows it."""
         (parameter,) = (parameter for parameter in spec.parameters if parameter.name == name)
-        return form_field(parameter).default
+        return lower_parameter(parameter).default
 
     def load(self, folder: Path) -> dict[str, EmittedPipeline]:
         """All flows of a folder by name, as Prefect makes them when it imports the modules."""
@@ -44,69 +44,77 @@ class _FlowReader:
         (self._flow,) = (node for node in functions if _decorator(node, "flow"))
         self._tasks = {node.name: node for node in functions if _decorator(node, "task")}
         self._deployment = deployment
+        self._step_by_variable: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
+        self._steps: dict[str, EmittedStep] = {}
 
     def pipeline(self) -> EmittedPipeline:
         """All that the module says."""
-        upstream = self._upstream()
-        if len(upstream) != len(self._tasks):
+        self._read(self._flow.body, None)
+        if len(self._steps) != len(self._tasks):
             raise ValueError("a task is defined and not called, or called and not defined")
         defaults = dict(zip(reversed(self._flow.args.args), reversed(self._flow.args.defaults), strict=False))
         tags = next(line for line in self._deployment.splitlines() if line.strip().startswith("tags: "))
         return EmittedPipeline(
-            steps={_name(node): _step(node, upstream[_name(node)]) for node in self._tasks.values()},
+            steps=self._steps,
             defaults={argument.arg: ast.literal_eval(value) for argument, value in defaults.items()},
             required=frozenset(item.arg for item in self._flow.args.args if item not in defaults),
             tags=frozenset(tag.replace("{ {", "{{") for tag in ast.literal_eval(tags.partition(":")[2].strip())),
         )
 
-    def _upstream(self) -> dict[str, frozenset[str]]:
-        """For each step those whose futures its call is given, or over whose futures its calls are made."""
-        step_by_variable: dict[str, str] = {}
-        found: dict[str, frozenset[str]] = {}
-        for node in self._flow.body:
-            if not isinstance(node, ast.Assign):
-                continue
-            target, value = ast.unparse(node.targets[0]), node.value
-            lists: list[ast.expr] = []
-            if isinstance(value, ast.ListComp):
-                lists, value = [value.generators[0].iter], value.elt
-            assert isinstance(value, ast.Call)
-            given = [*value.args, *(keyword.value for keyword in value.keywords), *lists]
-            read = frozenset(
-                step_by_variable[name] for item in given for name in _names(item) if name in step_by_variable
-            )
-            if ast.unparse(value.func) == "parts_of":
-                (step_by_variable[target],) = read
-                continue
-            step = _name(self._tasks[ast.unparse(value.func).removesuffix(".submit")])
-            if step in found:
-                raise ValueError(f"the task {step} is called twice")
-            found[step] = read
-            step_by_variable[target] = step
-        return found
+    def _read(self, nodes: list[ast.stmt], branch: tuple[str, bool] | None) -> None:
+        """The submissions of a block in the order of the text: what is under an `if`, in a lane, or with a runner."""
+        for node in nodes:
+            if isinstance(node, ast.If):
+                self._read(node.body, self._branch(node.test) or branch)
+                self._read(node.orelse, branch)
+            elif isinstance(node, ast.FunctionDef):
+                self._read(node.body, branch)
+            elif isinstance(node, ast.With):
+                for item in node.items:
+                    (threads,) = (ast.literal_eval(value) for value in _keywords_of(item.context_expr).values())
+                    self._limits[ast.unparse(item.optional_vars or item)] = threads
+                self._read(node.body, branch)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                self._read_submission(ast.unparse(node.targets[0]), node.value, branch)
+
+    def _branch(self, test: ast.expr) -> tuple[str, bool] | None:
+        """The gate and its answer, of `_answer(gate_refs)` or `_answer(gate_refs) is False`; None for anything else."""
+        asked = test.left if isinstance(test, ast.Compare) else test
+        if not (isinstance(asked, ast.Call) and ast.unparse(asked.func) == "_answer"):
+            return None
+        return self._step_by_variable[ast.unparse(asked.args[0])], asked is test
+
+    def _read_submission(self, variable: str, made: ast.Call, branch: tuple[str, bool] | None) -> None:
+        owner, _, method = ast.unparse(made.func).rpartition(".")
+        given = [*made.args, *(keyword.value for keyword in made.keywords)]
+        limit = None
+        if owner in self._limits:  # a task runner, which is given the task
+            limit = self._limits[owner] if owner.rstrip("_").endswith("_limited") else None
+            owner = ast.unparse(given.pop(0))
+        node = self._tasks[owner]
+        if _name(node) in self._steps:
+            raise ValueError(f"the task {owner} is called twice")
+        names = {name for item in given for name in _names(item) if name in self._step_by_variable}
+        upstream = {self._step_by_variable[name] for name in names}
+        self._steps[_name(node)] = replace(
+            _step(node),
+            upstream=frozenset({*upstream, *([branch[0]] if branch else [])}),
+            branch=branch,
+            mapped=method == "map",
+            max_parallel=limit,
+        )
+        self._step_by_variable[variable] = _name(node)
 
 
-def _step(node: ast.FunctionDef, upstream: frozenset[str]) -> EmittedStep:
+def _step(node: ast.FunctionDef) -> EmittedStep:
     arguments = _keywords(node, "task")
     delay = ast.literal_eval(arguments["retry_delay_seconds"]) if "retry_delay_seconds" in arguments else 0
-    (body,) = (item.value for item in node.body if isinstance(item, ast.Return))
-    assert isinstance(body, ast.Call)
-    is_mapped = ast.unparse(body.func) == "run_part"
-    condition = ast.literal_eval(arguments["description"]) if "description" in arguments else ""
     return EmittedStep(
-        upstream=upstream,
+        upstream=frozenset(),
         retries=ast.literal_eval(arguments["retries"]),
         retry_delay_seconds=delay[0] if isinstance(delay, list) else delay,
-        branch=_branch(condition),
-        mapped=is_mapped,
-        max_parallel=ast.literal_eval(body.args[2]) if is_mapped and len(body.args) > 2 else None,
     )
-
-
-def _branch(condition: str) -> tuple[str, bool] | None:
-    """The gate and its answer, from the task's description."""
-    found = re.match(r"Runs if `(\w+)` answers (yes|no): ", condition)
-    return (found[1], found[2] == "yes") if found else None
 
 
 def _decorator(node: ast.FunctionDef, name: str) -> ast.Call | None:
@@ -115,8 +123,11 @@ def _decorator(node: ast.FunctionDef, name: str) -> ast.Call | None:
 
 
 def _keywords(node: ast.FunctionDef, name: str) -> dict[str, ast.expr]:
-    call = _decorator(node, name)
-    return {item.arg: item.value for item in call.keywords if item.arg} if call else {}
+    return _keywords_of(_decorator(node, name))
+
+
+def _keywords_of(node: ast.expr | None) -> dict[str, ast.expr]:
+    return {item.arg: item.value for item in node.keywords if item.arg} if isinstance(node, ast.Call) else {}
 
 
 def _name(node: ast.FunctionDef) -> str:

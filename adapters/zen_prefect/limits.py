@@ -1,4 +1,4 @@
-"""What Prefect takes only in part: names of parameters, numbers of delays, one image for a flow. All problems at once."""
+"""What Prefect takes only in part: names of parameters, delays, one image for a flow. All problems at once."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,14 +22,16 @@ from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import load_settings
 from zen_core.errors import ShimError, StepSkipped, StoreError
 from zen_metadata.lineage.records import RunRecord, StepRunState
+from zen_metadata.shim.calls import RunningStep, StepCall, refs_of
 from zen_metadata.shim.credentials import MissingCredentialError, apply_credentials
-from zen_metadata.shim.mapping import run_elements, tasks_of
-from zen_metadata.shim.run_step import RunningStep, StepCall, refs_of
+from zen_metadata.shim.inputs import UpstreamFailedError
+from zen_metadata.shim.mapping import run_elements
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
 from zen_metadata.shim.termination import record_termination
 from zen_metadata.shim.workspace import Workspace, open_workspace
+from zen_prefect.shielding import unshield
 
 _log = logging.getLogger("zen")
 _DONE = ("completed", "cached")
@@ -40,10 +42,10 @@ class _Session:
     """What the tasks of one flow run in this process share.
 
     Attributes:
-        done: the step runs that completed when this flow run was going on before; empty the first time.
-        running: the attempts that are going on, by step.
+        done: the step runs that completed when this flow run was going on before, without those of maps; empty the
+            first time.
+        running: the attempts that are going on, by task.
         places: one for each step that may work at the same time, where the threads do not limit it.
-        map_places: the same for the tasks of one mapped step.
         stopping: set when this process is about to be ended; no further step begins.
     """
 
@@ -54,15 +56,7 @@ class _Session:
     done: Mapping[str, StepRunState] = field(default_factory=dict)
     running: dict[str, RunningStep] = field(default_factory=dict)
     places: AbstractContextManager[Any] = field(default_factory=nullcontext)
-    map_places: dict[str, threading.BoundedSemaphore] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
-
-    def places_of(self, step: str, max_parallel: int | None) -> AbstractContextManager[Any]:
-        """One place for each task of a mapped step that may work at the same time."""
-        if max_parallel is None:
-            return nullcontext()
-        with _lock:
-            return self.map_places.setdefault(step, threading.BoundedSemaphore(max_parallel))
 
     def cancel(self) -> None:
         """Record what is going on as cancelled, and the run too: this process is about to be ended."""
@@ -89,16 +83,18 @@ def _cancel_all() -> None:
         session.cancel()
 
 
+Refs = Mapping[str, Mapping[str, Any] | None]
+"""What the upstream tasks returned, by step; None for one that was skipped."""
+
+
 def run_step(
     flow_file: str,
     ir_digest: str,
     step: str,
-    upstream: Mapping[str, Mapping[str, Any]],
+    upstream: Refs,
     credentials: Mapping[str, str] | None = None,
     *,
     at_once: int | None = None,
-    part: int | None = None,
-    max_parallel: int | None = None,
 ) -> Any:
     """Run one step of the flow run that this Prefect task belongs to.
 
@@ -109,13 +105,53 @@ def run_step(
         upstream: what the upstream tasks returned, by step.
         credentials: the Secret block that holds the value of an environment variable, by variable.
         at_once: how many steps of a flow run may work at the same time; None: as many as there are threads.
-        part: of a mapped step: which of its tasks this is.
-        max_parallel: of a mapped step: how many of its tasks may work at the same time.
 
     Returns:
-        The refs by output name, none for a mapped step; for a result that was not made now, within a state that
-        Prefect shows as Cached; and within one that it shows as Skipped for a step that by its rules does not run.
+        The refs by output name, where the step was executed now. Else a state, by which Prefect shows it as `Cached`;
+        or, where the rules of the pipeline keep it from running, as `Skipped` or `NotReady`.
     """
+    session, call = _begin(flow_file, ir_digest, step, upstream, credentials, at_once)
+    earlier = session.done.get(step)
+    if earlier is not None and session.workspace.is_whole(earlier):
+        return _completed("Cached", "completed earlier in this run", refs_of(earlier.outputs))
+    with _working(session, call) as outcome:
+        result = run_in_shim(call, session.workspace)
+        refs = {name: dict(ref) for name, ref in result.refs.items()}
+        done_before = "done before, for the same inputs and code"
+        outcome.value = _completed("Cached", done_before, refs) if result.status == "cached" else refs
+    return outcome.value
+
+
+def run_part(
+    flow_file: str,
+    ir_digest: str,
+    step: str,
+    part: int,
+    upstream: Refs,
+    credentials: Mapping[str, str] | None = None,
+    *,
+    at_once: int | None = None,
+) -> Any:
+    """Run the elements of one part of a map, each a step run of its own. Arguments as those of `run_step`.
+
+    Returns:
+        Nothing: what the elements made is in the lineage store. Or a state, as `run_step`.
+    """
+    session, call = _begin(flow_file, ir_digest, step, upstream, credentials, at_once)
+    with _working(session, call) as outcome:
+        run_elements(call, session.workspace, chunk=part)
+    return outcome.value
+
+
+def _begin(
+    flow_file: str,
+    ir_digest: str,
+    step: str,
+    upstream: Refs,
+    credentials: Mapping[str, str] | None,
+    at_once: int | None,
+) -> tuple[_Session, StepCall]:
+    """The session of the flow run that this task belongs to, and the call of its step."""
     from prefect.context import FlowRunContext, TaskRunContext
     from prefect.logging import get_run_logger
 
@@ -126,16 +162,12 @@ def run_step(
         )
     flow_run, task_run = flow_context.flow_run, task_context.task_run
     session = _session(flow_file, ir_digest, flow_run, flow_context.parameters or {}, credentials or {}, at_once)
-    earlier = session.done.get(step)
-    if earlier is not None and session.workspace.is_whole(earlier):
-        return _cached(refs_of(earlier.outputs), "completed earlier in this run")
-    logger = get_run_logger()
-    label = step if part is None else f"{step}-{part}"
+    logger, task_run_id = get_run_logger(), str(task_run.id)
 
     def started(running: RunningStep) -> None:
-        session.running[label] = running
+        session.running[task_run_id] = running
 
-    call = StepCall(
+    return session, StepCall(
         manifest=session.manifest,
         step=step,
         run=session.run,
@@ -143,36 +175,38 @@ def run_step(
         # When Prefect starts the flow run again, it counts the attempts at its tasks anew.
         number=task_run.run_count + max(int(flow_run.run_count or 0) - 1, 0),
         code_root=session.code_root,
-        log_url=_page("task-run", task_run.id),
-        engine={
-            "flow_run_id": str(flow_run.id),
-            "task_run_id": str(task_run.id),
-            "run_count": task_run.run_count,
-        },
+        log_url=_page("task-run", task_run_id),
+        engine={"flow_run_id": str(flow_run.id), "task_run_id": task_run_id, "run_count": task_run.run_count},
         on_output=lambda text: logger.info("%s", session.workspace.mask(text)),
         on_start=started,
     )
-    with session.places_of(step, max_parallel), session.places:
+
+
+@dataclass
+class _Outcome:
+    """What a task returns."""
+
+    value: Any = None
+
+
+@contextmanager
+def _working(session: _Session, call: StepCall) -> Iterator[_Outcome]:
+    """One of the places of those that work; a step that by the rules does not run ends it in a state of Prefect's."""
+    from prefect.states import State, StateType
+
+    outcome = _Outcome()
+    with session.places:
         if session.stopping.is_set():
             raise CancelledError("the flow run is being cancelled")
         try:
-            if part is not None:
-                run_elements(call, session.workspace, chunk=part)
-                return {}
-            result = run_in_shim(call, session.workspace)
+            yield outcome
         except StepSkipped as skipped:
-            return _named_state("Skipped", {}, str(skipped))
+            outcome.value = _completed("Skipped", str(skipped), {})
+        except UpstreamFailedError as error:
+            # As where Prefect itself sees it: not a failure of this task, which no retry could mend.
+            outcome.value = State(type=StateType.PENDING, name="NotReady", message=error.message)
         finally:
-            session.running.pop(label, None)
-    refs = {name: dict(ref) for name, ref in result.refs.items()}
-    return _cached(refs, "done before, for the same inputs and code") if result.status == "cached" else refs
-
-
-def parts_of(expander: Any, chunk: int = 1) -> range:
-    """The numbers of the tasks of a map, once its list is there; none where it failed, or was skipped."""
-    expander.wait()
-    refs = expander.result(raise_on_failure=False) if expander.state.is_completed() else {}
-    return tasks_of(refs, chunk) if refs else range(0)
+            session.running.pop(call.engine["task_run_id"], None)
 
 
 def end_run(
@@ -182,14 +216,25 @@ def end_run(
 
     Prefect calls it as a hook: in the flow's process, or where that is gone in the worker's.
     """
+    from prefect.logging.loggers import flow_run_logger
+
     from zen_metadata.shim.closing import close_run
     from zen_prefect.report import report_outputs
 
     session = _session(flow_file, ir_digest, flow_run, flow_run.parameters, credentials or {})
     try:
         cancelled = state.is_cancelling() or state.is_cancelled()
-        code_root = session.code_root
-        close_run(session.workspace, session.run, session.manifest, code_root=code_root, cancelled=cancelled)
+        logger = flow_run_logger(flow_run)
+        close_run(
+            session.workspace,
+            session.run,
+            session.manifest,
+            code_root=session.code_root,
+            on_output=lambda step, text: logger.info("%s: %s", step, session.workspace.mask(text)),
+            pass_output=False,
+            log_url=_page("flow-run", flow_run.id),
+            cancelled=cancelled,
+        )
         report_outputs(session.workspace, session.run, flow_run.id)
     except StoreError as error:
         _log.warning("the run is not closed: %s; `zen sync` does it later", error.message)
@@ -239,7 +284,7 @@ def _open_session(
         settings,
         orchestrator="prefect",
         run_key=str(flow_run.id),
-        overrides={name: parameters[name] for name in manifest.parameters if name in parameters},
+        overrides={name: unshield(parameters[name]) for name in manifest.parameters if name in parameters},
         tick=tick,
         scheduled_at=tick if flow_run.auto_scheduled else None,
         run_url=_page("flow-run", flow_run.id),
@@ -290,11 +335,7 @@ def _read_secret(block: str) -> str:
         raise MissingCredentialError(f"Prefect has no Secret block {block!r}") from error
 
 
-def _cached(refs: Mapping[str, Any], why: str) -> Any:
-    return _named_state("Cached", refs, why)
-
-
-def _named_state(name: str, refs: Mapping[str, Any], why: str) -> Any:
+def _completed(name: str, why: str, refs: Mapping[str, Any]) -> Any:
     """A completed state under a name that Prefect shows."""
     from prefect.states import Completed
 

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: awkward_names
-IR: sha256:43af06b2cd947e9fe9040682a0699d4bb2dda04d3459a3963a870d9e2fa37868
+IR: sha256:0a3cf3ad12e0efe3abdc248ab0ec425606d8290558dba54b88c85704eb63e913
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:43af06b2cd947e9fe9040682a0699d4bb2dda04d3459a3963a870d9e2fa37868"
+IR = "sha256:0a3cf3ad12e0efe3abdc248ab0ec425606d8290558dba54b88c85704eb63e913"
 
 
 def run_step(step, /, **upstream):

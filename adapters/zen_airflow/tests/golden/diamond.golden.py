@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: diamond
-IR: sha256:0dff5677d7670022cd6c682fbde30004864b46e9d9cb413b72b26b743ea8f1d3
+IR: sha256:061fc9d63ab15a4dc506ad7fe149577b316b111e17539e94a0affea5bfb1026f
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:0dff5677d7670022cd6c682fbde30004864b46e9d9cb413b72b26b743ea8f1d3"
+IR = "sha256:061fc9d63ab15a4dc506ad7fe149577b316b111e17539e94a0affea5bfb1026f"
 
 
 def run_step(step, /, **upstream):

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: hostile
-IR: sha256:00ce329c25ed8f9617f32e251e1c2e38afb8f82acb76f3ea19c900cae164985f
+IR: sha256:053b56b2c3f6c61614bf3d18fb3b660550e35b616528ac311c03dc190444fdc5
 """
 
 # ruff: noqa: AIR311 (ruff sees only the import for Airflow 2)
@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
     from airflow.models.param import Param
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:00ce329c25ed8f9617f32e251e1c2e38afb8f82acb76f3ea19c900cae164985f"
+IR = "sha256:053b56b2c3f6c61614bf3d18fb3b660550e35b616528ac311c03dc190444fdc5"
 
 
 def run_step(step, /, **upstream):

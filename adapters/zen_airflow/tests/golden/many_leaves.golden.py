@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: many_leaves
-IR: sha256:7edf9e11b8ea74ef46e50e0b5c57b35123f411d454e9debd14aba2be8a8593a8
+IR: sha256:bf657b3db20be8549d5c33d31275cd3719e89d638b1e4dafd63dc5c7f627330a
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:7edf9e11b8ea74ef46e50e0b5c57b35123f411d454e9debd14aba2be8a8593a8"
+IR = "sha256:bf657b3db20be8549d5c33d31275cd3719e89d638b1e4dafd63dc5c7f627330a"
 
 
 def run_step(step, /, **upstream):

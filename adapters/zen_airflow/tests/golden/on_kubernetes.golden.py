@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: on_kubernetes
-IR: sha256:33f9d6f2194f71850cc5444062adc7a3fc2eafae526a9f7fc945f9eeabd72580
+IR: sha256:26fb1c6876e9b9ad625dc1452c2b709fc1b2bb9cf7fd4a8da6d99a0db5626a75
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:33f9d6f2194f71850cc5444062adc7a3fc2eafae526a9f7fc945f9eeabd72580"
+IR = "sha256:26fb1c6876e9b9ad625dc1452c2b709fc1b2bb9cf7fd4a8da6d99a0db5626a75"
 
 
 def run_step(step, /, **upstream):
@@ -21,11 +21,11 @@ def run_step(step, /, **upstream):
     return runtime.run_step(__file__, IR, step, upstream)
 
 
-def pod(requests, limits, node_selector=None):
+def pod(requests, limits, node_selector=None, image=None):
     from kubernetes.client import models as k8s
 
     resources = k8s.V1ResourceRequirements(requests=requests, limits=limits)
-    container = k8s.V1Container(name="base", resources=resources)
+    container = k8s.V1Container(name="base", image=image, resources=resources)
     spec = k8s.V1PodSpec(containers=[container], node_selector=node_selector)
     return {"pod_override": k8s.V1Pod(spec=spec)}
 

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: ordering_only
-IR: sha256:738eabc3b272ad337c6643d7f7ec9998d9b7efcf55f4b79d7fb351b29f42094b
+IR: sha256:76ca97140c9f54c302de5fcaad4db95444cd0e772ee43abdb93dfef40b4e419e
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:738eabc3b272ad337c6643d7f7ec9998d9b7efcf55f4b79d7fb351b29f42094b"
+IR = "sha256:76ca97140c9f54c302de5fcaad4db95444cd0e772ee43abdb93dfef40b4e419e"
 
 
 def run_step(step, /, **upstream):

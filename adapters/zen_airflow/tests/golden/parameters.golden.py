@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: parameters
-IR: sha256:f2ea3df1db4010d96c06baf6b70d7d0c222d255f1ea7256e8db35b29c37de43a
+IR: sha256:33bc8d122520d098aa201e61e7a4959a340b13743f64ec2c54a981739df59098
 """
 
 # ruff: noqa: AIR311 (ruff sees only the import for Airflow 2)
@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
     from airflow.models.param import Param
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:f2ea3df1db4010d96c06baf6b70d7d0c222d255f1ea7256e8db35b29c37de43a"
+IR = "sha256:33bc8d122520d098aa201e61e7a4959a340b13743f64ec2c54a981739df59098"
 
 
 def run_step(step, /, **upstream):

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: two_outputs
-IR: sha256:c02611cfb29d756269a525c672942f17993f54ecc486a8b44f9b4bef56c1d5c8
+IR: sha256:ca68b385ea59f7a3d3241f976375edbbf136d1ed21c444db541304600e786bb5
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:c02611cfb29d756269a525c672942f17993f54ecc486a8b44f9b4bef56c1d5c8"
+IR = "sha256:ca68b385ea59f7a3d3241f976375edbbf136d1ed21c444db541304600e786bb5"
 
 
 def run_step(step, /, **upstream):

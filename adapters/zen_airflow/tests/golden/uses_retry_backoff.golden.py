@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: uses_retry_backoff
-IR: sha256:170040aa100730100adcc392e661ae12ca3cf463f7efde6ba3d0e9184b123249
+IR: sha256:141512bd60999dae4d17a084a909a2a8cf2f136cdaaef9f328e86f99c737b92e
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ except ImportError:  # Airflow 2
     DOUBLING = True
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:170040aa100730100adcc392e661ae12ca3cf463f7efde6ba3d0e9184b123249"
+IR = "sha256:141512bd60999dae4d17a084a909a2a8cf2f136cdaaef9f328e86f99c737b92e"
 
 
 def run_step(step, /, **upstream):

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: uses_schedule_catch_up
-IR: sha256:a29a42fa31b511f8d2bbab1301705dc7e758c1840910692c0909ceeeaf1bc15d
+IR: sha256:47dd2e5e4bf8de243536de7399d65ee103fb240d6f22b10050d6a95e2deb09b2
 """
 
 import pendulum
@@ -13,7 +13,7 @@ except ImportError:  # Airflow 2
     from airflow.timetables.trigger import CronTriggerTimetable
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:a29a42fa31b511f8d2bbab1301705dc7e758c1840910692c0909ceeeaf1bc15d"
+IR = "sha256:47dd2e5e4bf8de243536de7399d65ee103fb240d6f22b10050d6a95e2deb09b2"
 
 
 def run_step(step, /, **upstream):

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: uses_tags
-IR: sha256:55140970e914e49ae1d2261a71a0bd9a7ba0b951002c208a32a62f47023e46f2
+IR: sha256:b6d301147462f33fbef9cec7181fb44333581720e832b7fe713b757e463fe523
 """
 
 import pendulum
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:55140970e914e49ae1d2261a71a0bd9a7ba0b951002c208a32a62f47023e46f2"
+IR = "sha256:b6d301147462f33fbef9cec7181fb44333581720e832b7fe713b757e463fe523"
 
 
 def run_step(step, /, **upstream):

@@ -1,7 +1,7 @@
 """An Airflow DAG, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: uses_timeout
-IR: sha256:4b0cd4dacc346d9529a115b7673c08005a3f8a40f2281dfea689729cec0a2882
+IR: sha256:28e9344a512141c73b5528f2f01f18b6618a7f1c74c3bc7592d407ff1e32277e
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
-IR = "sha256:4b0cd4dacc346d9529a115b7673c08005a3f8a40f2281dfea689729cec0a2882"
+IR = "sha256:28e9344a512141c73b5528f2f01f18b6618a7f1c74c3bc7592d407ff1e32277e"
 
 
 def run_step(step, /, **upstream):

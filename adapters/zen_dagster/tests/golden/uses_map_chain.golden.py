@@ -1,0 +1,91 @@
+"""A Dagster job, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: uses_map_chain
+IR: sha256:accea11612820424fd0369dea7fcc70a5a5d9a7f4c9011f0c99e92df2630a164
+"""
+
+import dagster as dg
+
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:accea11612820424fd0369dea7fcc70a5a5d9a7f4c9011f0c99e92df2630a164"
+
+
+# What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
+def after(*steps):
+    return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+def run_step(context, step):
+    from zen_dagster import runtime  # inside the op only: loading this file needs nothing but Dagster
+
+    runtime.run_step(__file__, IR, context, step)
+
+
+def expand(context, expander):
+    from zen_dagster import runtime
+
+    for part in runtime.expand(__file__, IR, context, expander):  # "0", "1", ...; "none" for an empty list
+        yield dg.DynamicOutput(None, mapping_key=part)
+
+
+def run_part(context, step):
+    from zen_dagster import runtime
+
+    runtime.run_part(__file__, IR, context, step)
+
+
+@dg.op(out=dg.Out(dg.Nothing))
+def load(context):
+    run_step(context, "load")
+
+
+@dg.op(out=dg.Out(dg.Nothing))
+def numbers(context):
+    run_step(context, "numbers")
+
+
+@dg.op(ins=after("numbers"), out=dg.DynamicOut(dg.Nothing))
+def expand_increase(context):
+    return expand(context, "expand_increase")
+
+
+@dg.op(ins=after("expand_increase"), out=dg.Out(dg.Nothing))
+def increase(context):
+    run_part(context, "increase")
+
+
+@dg.op(ins=after("increase"), out=dg.Out(dg.Nothing))
+def double(context):
+    run_part(context, "double")
+
+
+@dg.op(ins=after("load", "double"), out=dg.Out(dg.Nothing))
+def add(context):
+    run_part(context, "add")
+
+
+@dg.op(ins=after("add"), out=dg.Out(dg.Nothing))
+def total(context):
+    run_step(context, "total")
+
+
+@dg.job(
+    name="uses_map_chain",
+    tags={"zen/pipeline": "uses_map_chain"},
+)
+def uses_map_chain():
+    load_done = load()
+    numbers_done = numbers()
+    expand_increase_done = expand_increase(after_numbers=numbers_done)
+
+    def map_increase(part):
+        increase_done = increase(after_expand_increase=part)
+        double_done = double(after_increase=increase_done)
+        add_done = add(after_load=load_done, after_double=double_done)
+        return increase_done, double_done, add_done
+
+    increase_done, double_done, add_done = expand_increase_done.map(map_increase)
+    total(after_add=add_done.collect())
+
+
+defs = dg.Definitions(jobs=[uses_map_chain])
