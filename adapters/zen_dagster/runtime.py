@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from zen_core.contract.bindings import iter_outputs
 from zen_core.contract.identity import RunIdentity
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
-from zen_core.errors import StoreError
+from zen_dagster.reexecution import take_over
 from zen_metadata.lineage.records import RunRecord
 from zen_metadata.shim.closing import close_if_over
 from zen_metadata.shim.elements import find_result
 from zen_metadata.shim.mapping import run_elements, tasks_of
-from zen_metadata.shim.run_step import StepCall, StepResult, refs_of, reuse_step
+from zen_metadata.shim.run_step import StepCall, StepResult, refs_of
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
@@ -82,11 +82,11 @@ def _opened(file: str, ir_digest: str, context: Any, step: str) -> Iterator[tupl
     beside = Path(file).with_suffix(".zen")
     manifest, code_root = open_sidecar(beside, ir_digest, os.environ.get("ZEN_ARTIFACT_URL", ""))
     settings = load_settings(code_root)
-    run = _run_record(manifest, settings, context.run)
+    run = _run_record(manifest, settings, context)
     workspace = open_workspace(settings, remote=True)
     try:
         if context.run.parent_run_id and context.run.step_keys_to_execute:
-            _take_over_earlier(manifest, settings, context.run, run, workspace)
+            take_over(manifest, run, context.run.step_keys_to_execute, workspace)
         try:
             yield (
                 StepCall(
@@ -128,12 +128,16 @@ def _upstream(
     return found
 
 
-def _run_record(manifest: PipelineManifest, settings: Settings, run: Any) -> RunRecord:
+def _run_record(manifest: PipelineManifest, settings: Settings, context: Any) -> RunRecord:
+    run = context.run
     given = run.tags.get(SCHEDULED_TIME)
-    tick = datetime.fromisoformat(given) if given else datetime.now(UTC)
+    # Without a tick, when Dagster made the run: that is the same in every op.
+    tick = (
+        datetime.fromisoformat(given) if given else context.instance.get_run_record_by_id(run.run_id).create_timestamp
+    )
     resources = (run.run_config or {}).get("resources") or {}
     values = (resources.get("parameters") or {}).get("config") or {}
-    return new_run(
+    record = new_run(
         manifest,
         settings,
         orchestrator="dagster",
@@ -144,31 +148,10 @@ def _run_record(manifest: PipelineManifest, settings: Settings, run: Any) -> Run
         run_url=_page(run.run_id),
         engine={"run_id": run.run_id, "job": run.job_name},
     )
-
-
-def _take_over_earlier(
-    manifest: PipelineManifest, settings: Settings, dagster_run: Any, run: RunRecord, workspace: Workspace
-) -> None:
-    """In a re-execution, record what Dagster does not run again as reused from the run before; once per run."""
-    parent = RunIdentity(settings.project, run.deployment, run.pipeline, dagster_run.parent_run_id).run_id
-    chosen = {key.partition("[")[0].partition(".")[0] for key in dagster_run.step_keys_to_execute}
-    try:
-        lineage = workspace.lineage
-        workspace.open_run(replace(run, parent_run_id=parent), manifest.ir)
-        if not lineage.claim_once(f"take-over:{run.run_id}"):
-            return
-        for state in lineage.get_step_runs(parent):
-            name, index = state.step_run.step, state.step_run.map_index
-            if (
-                state.status in _DONE
-                and name in manifest.steps
-                and name not in chosen
-                and state.step_run.kind != "hook"
-            ):
-                call = StepCall(manifest=manifest, step=name, run=run, map_index=index)
-                reuse_step(call, workspace, state)
-    except StoreError as error:
-        _log.warning("what the run before had done is not recorded: %s", error.message)
+    if not run.parent_run_id:
+        return record
+    parent = RunIdentity(record.project, record.deployment, record.pipeline, run.parent_run_id)
+    return replace(record, parent_run_id=parent.run_id)
 
 
 def _metadata(result: StepResult) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zen_core.adapter.protocol import Adapter, Check, Deployment, DeployRequest
+from zen_core.adapter.upgrading import kept_of_before
 from zen_core.adapter.versions import find_untested
 from zen_core.codegen.output import write_files
 from zen_core.contract.settings import Settings, without_credentials
@@ -52,8 +53,10 @@ def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
     assert isinstance(options, PrefectOptions)
     flow = lower_pipeline(request.pipeline, options)
     folder = _folder(options, request.settings)
-    # prefect.yaml is for `prefect deploy`; without it several pipelines can share the folder.
-    changed = write_files(folder, {file.path: file.content for file in request.files if file.path != FILE})
+    # prefect.yaml is for `prefect deploy`; without it several pipelines can share the folder. A flow run that begins
+    # just now may have loaded the older module: what belongs to that one is kept.
+    files = {file.path: file.content for file in request.files if file.path != FILE}
+    changed = write_files(folder, {**kept_of_before(folder, request.pipeline), **files})
     with _client() as client:
         known = _read_deployment(client, flow)
         client.create_deployment(
@@ -169,7 +172,15 @@ def _find_server_problems(client: Any, request: DeployRequest) -> Iterator[Diagn
     assert isinstance(options, PrefectOptions)
     client.api_version()
     if options.work_pool is not None:
-        pools = sorted(pool.name for pool in client.read_work_pools())
+        types = {pool.name: pool.type for pool in client.read_work_pools()}
+        pools = sorted(types)
+        if options.work_pool in types and options.work_pool_type not in (None, types[options.work_pool]):
+            yield Diagnostic(
+                "ZEN-A104",
+                f"the work pool {options.work_pool!r} is of type {types[options.work_pool]!r}",
+                f"{_OPTIONS} work_pool_type = {options.work_pool_type!r}",
+                hint="correct it: whether a pipeline may ask for an image depends on it",
+            )
         if options.work_pool not in pools:
             yield Diagnostic(
                 "ZEN-A104",

@@ -26,7 +26,10 @@ telemetry: {enabled: false}
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
-  config: {dequeue_interval_seconds: 1}
+  config:
+    dequeue_interval_seconds: 1
+    tag_concurrency_limits:
+      - {key: zen/pipeline, value: {applyLimitPerUniqueValue: true}, limit: 1}
 """
 LAUNCH = """
 mutation($params: ExecutionParams!) {

@@ -1,7 +1,8 @@
-"""`zen push`: code bundles go to the artifact store, where workers take them from."""
+"""`zen push`: code bundles and manifests go to the artifact store, where workers take them from."""
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from zen_core.cli.context import CliContext, json_option
 from zen_core.cli.output import print_json
 from zen_core.contract.code_bundle import code_digest
-from zen_core.contract.manifest import CODE_FILE, PipelineManifest, read_manifest
+from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE, PipelineManifest, read_manifest
 from zen_core.errors import CodeError, UsageError, ZenError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def push(context: CliContext, folder: Path, as_json: bool) -> None:
 
 
 def push_bundles(folder: Path, artifacts: ArtifactStore) -> list[PushedBundle]:
-    """Upload every bundle below `folder` that the artifact store does not hold.
+    """Upload every bundle below `folder` that the artifact store does not hold, and the manifests beside them.
 
     Raises:
         UsageError: there is none.
@@ -94,8 +95,18 @@ def push_bundles(folder: Path, artifacts: ArtifactStore) -> list[PushedBundle]:
         missing = not artifacts.exists(location)
         if missing:
             artifacts.write_bytes(location, archive.read_bytes())
+        push_manifest((archive.parent / MANIFEST_FILE).read_bytes(), artifacts)
         pushed.append(PushedBundle(archive.parent, manifest.pipeline, manifest.code_digest, location, missing))
     return pushed
+
+
+def push_manifest(content: bytes, artifacts: ArtifactStore) -> None:
+    """Upload a manifest under the digest of its bytes, for tasks that see no folder beside what was emitted."""
+    from zen_metadata.shim.sidecar import manifest_location
+
+    location = manifest_location(hashlib.sha256(content).hexdigest())
+    if not artifacts.exists(location):
+        artifacts.write_bytes(location, content)
 
 
 def _check(archive: Path, manifest: PipelineManifest) -> None:

@@ -10,7 +10,10 @@ import yaml
 
 from zen_core.adapter.features import Feature
 from zen_core.adapter.protocol import EmissionRequest
+from zen_core.ir.specs import CacheSpec, EnvironmentSpec, MapSpec, PipelineSpec
 from zen_core.testing.cases import all_cases, case_using, find_case
+from zen_core.testing.cases.build import collect, element, make_expander, make_step, mapped_by, read
+from zen_core.testing.cases.random_pipelines import random_pipeline
 from zen_core.testing.conformance.emitted import supports
 from zen_prefect import PrefectAdapter
 from zen_prefect.options import PrefectOptions
@@ -20,6 +23,7 @@ GOLDEN = Path(__file__).parents[3] / "adapters" / "zen_prefect" / "tests" / "gol
 OPTIONS = PrefectOptions(
     deployment_name="prod",
     work_pool="ml-pool",
+    work_pool_type="kubernetes",
     work_queue="default",
     job_variables={"env": {"ZEN_DEPLOYMENT": "prefect-prod"}, "stream_output": True},
     pull=({"prefect.deployments.steps.git_clone": {"repository": "https://example.com/flows.git"}},),
@@ -37,15 +41,49 @@ def emit(spec, options=None, waived=()):
     return module.content.decode(), deployment.content.decode()
 
 
+def increase_each(source, **options):
+    """A list, a map over it, and what collects it."""
+    expander = f"expand_{source}"
+    return (
+        make_step(source, "numbers", type="list[int]"),
+        make_expander(expander, {"value": read(source)}),
+        make_step(
+            f"{source}_more",
+            "increase",
+            {"value": element(expander, "value")},
+            map=MapSpec(expander=expander, **options),
+        ),
+        make_step(f"{source}_sum", "total", {"values": read(f"{source}_more")}, type="list[int]"),
+    )
+
+
+TWO_MAPS = PipelineSpec(
+    name="two_maps",
+    steps=(
+        *increase_each("left"),
+        *increase_each("right", max_parallel=2, chunk=3),
+        make_step("right_most", "double", {"value": element("right_more")}, map=mapped_by("expand_right", chunk=3)),
+        make_step("join", "total", {"values": collect(read("left_sum"), read("right_sum"))}),
+    ),
+)
+"""Two maps whose lists come at different times, one of them limited, in parts, with a second step."""
+
 GOLDENS = {
     **{
         name: (find_case(name).spec, None)
-        for name in ("diamond", "two_outputs", "ordering_only", "parameters", "hostile", "awkward_names", "many_leaves")
+        for name in (
+            *("diamond", "two_outputs", "ordering_only", "parameters", "hostile", "awkward_names", "many_leaves"),
+            *("branches", "maps_and_branches"),
+        )
     },
     **{
         case_using(feature).name: (case_using(feature).spec, None)
-        for feature in (Feature.RETRY_BACKOFF_FACTOR, Feature.TIMEOUT, Feature.SCHEDULE_OVERLAP_SKIP, Feature.TAGS)
+        for feature in (
+            *(Feature.RETRY_BACKOFF_FACTOR, Feature.TIMEOUT, Feature.SCHEDULE_OVERLAP_SKIP, Feature.TAGS),
+            *(Feature.MAP, Feature.MAP_CHAIN, Feature.NESTED_CONDITION, Feature.MAX_PARALLEL),
+        )
     },
+    "two_maps": (TWO_MAPS, None),
     "all_options": (find_case("diamond").spec, OPTIONS),
 }
 
@@ -67,9 +105,9 @@ def test_emitted_code_looks_as_a_formatter_leaves_it(tmp_path):
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
     if not ruff:
         pytest.skip("ruff is not in this environment")
-    for case in all_cases():
-        if supports(ADAPTER, case):
-            (tmp_path / f"{case.name}.py").write_text(emit(case.spec)[0])
+    specs = [case.spec for case in all_cases() if supports(ADAPTER, case)]
+    for spec in (*specs, TWO_MAPS, *map(random_pipeline, range(20))):
+        (tmp_path / f"{spec.name}.py").write_text(emit(spec)[0])
     (tmp_path / "ruff.toml").write_text(
         'line-length = 110\ntarget-version = "py310"\nlint.select = ["E", "F", "W", "I", "UP"]\n'
     )
@@ -111,8 +149,8 @@ def test_every_option_reaches_the_files():
         "retry_delay_seconds=60",
         'tags=["gpu"]',
         'CREDENTIALS = {"ZEN_LINEAGE_URL": "zen-lineage-url"}',
-        "end_run(__file__, flow_run, state, CREDENTIALS)",
-        "run_step(__file__, step, upstream, CREDENTIALS, at_once=3)",
+        "end_run(__file__, IR, flow_run, state, CREDENTIALS)",
+        "run_step(__file__, IR, step, upstream, CREDENTIALS, at_once=3)",
     ):
         assert expected in module
 
@@ -140,3 +178,22 @@ def test_braces_of_a_description_are_no_template_of_prefects(text):
 def test_waived_features_are_named_in_the_header():
     module, _ = emit(find_case("diamond").spec, waived=(Feature.GPU, Feature.RESOURCES))
     assert "\nWaived: gpu, resources\n" in module
+
+
+def test_the_module_names_the_ir_that_its_manifest_must_be_of():
+    spec = find_case("diamond").spec
+    assert f'\nIR = "{spec.digest}"\n' in emit(spec)[0]
+
+
+def test_the_image_that_all_steps_agree_on_is_a_job_variable():
+    image = EnvironmentSpec(image="example.com/train:1")
+    steps = (
+        make_step("load", "load", environment=image),
+        make_step("other", "load"),  # says nothing of an image, and so agrees with any
+        make_step("tell", "notify", outputs=(), kind="hook", on="failure", cache=CacheSpec(enabled=False)),
+    )
+    spec = PipelineSpec(name="churn", steps=steps[:2], hooks=steps[2:])
+    (deployment,) = yaml.safe_load(emit(spec, OPTIONS.model_copy(update={"steps": {}}))[1])["deployments"]
+    assert deployment["work_pool"]["job_variables"] == {**OPTIONS.job_variables, "image": "example.com/train:1"}
+    waived = emit(spec, PrefectOptions(work_pool="p"), waived=(Feature.IMAGE,))[1]
+    assert "example.com" not in waived

@@ -1,16 +1,19 @@
+import json
 from datetime import date
 
 import pytest
 
+from zen_core.adapter.features import Feature
 from zen_core.compiler.compile import read_options
 from zen_core.contract.settings import Settings
-from zen_core.contract.values import from_json
 from zen_core.errors import ConfigError, NameCollisionError, UnsupportedFeatureError
-from zen_core.ir.specs import ParameterSpec, PipelineSpec, RetrySpec, ScheduleSpec
-from zen_core.testing.cases.build import make_step, read
+from zen_core.ir.specs import EnvironmentSpec, MapSpec, ParameterSpec, PipelineSpec, RetrySpec, ScheduleSpec
+from zen_core.testing.cases import graphs
+from zen_core.testing.cases.build import element, make_step, mapped_by, read
 from zen_prefect import PrefectAdapter
 from zen_prefect.lowering import annotation, lower_pipeline
 from zen_prefect.options import PrefectOptions
+from zen_prefect.shielding import shield, unshield
 
 
 def pipeline(*steps, **facts):
@@ -77,7 +80,19 @@ def test_a_default_with_keys_that_prefect_reads_is_handed_over_in_another_form(k
     (field,) = lower(pipeline(parameters=(parameter,))).parameters
     assert f"{key!r}: " not in repr(field.default)
     assert field.default["b"] == {"c": 2}
-    assert from_json(field.default) == default
+    assert unshield(json.loads(json.dumps(field.default))) == default
+
+
+def test_a_model_with_such_a_key_comes_back_as_a_model():
+    default = {"$zen": "model", "class": "shapes:Box", "value": {"schema": {"$ref": "#/x"}, "edges": [1]}}
+    (field,) = lower(pipeline(parameters=(ParameterSpec(name="box", type="Box", default=default),))).parameters
+    assert '$ref": ' not in json.dumps(field.default)
+    assert unshield(field.default) == default["value"]  # as a form shows a model; the shim knows which one it is
+
+
+@pytest.mark.parametrize("value", [1, "a", None, [{"$zen": "tuple", "value": [1]}], {"a": {"$zen": "json"}}])
+def test_values_without_such_keys_stay_as_they_are(value):
+    assert shield(value) == unshield(value) == value
 
 
 def test_parameters_without_a_default_come_first():
@@ -140,6 +155,7 @@ def test_options_of_a_step_that_is_not_there_are_refused():
     [
         ({"work_queue": "fast"}, "`work_queue` has an effect with `work_pool` only"),
         ({"job_variables": {"env": {}}}, "`job_variables` has an effect with `work_pool` only"),
+        ({"work_pool_type": "docker"}, "`work_pool_type` has an effect with `work_pool` only"),
         ({"flow_retry_delay_seconds": 3}, "has an effect with `flow_retries` only"),
         ({"credentials": {"not a name": "block"}}, "'not a name' is none"),
         ({"credentials": {"ZEN_LINEAGE_URL": "Not A Block"}}, "should match pattern"),
@@ -174,3 +190,104 @@ def test_what_json_cannot_hold_is_refused_as_a_setting():
     options = {"work_pool": "p", "job_variables": {"since": date(2026, 1, 31)}}
     with pytest.raises(ConfigError, match="since"):
         read_options(PrefectAdapter(), Settings(adapters={"prefect": options}))
+
+
+# -- maps ---------------------------------------------------------------------------------------------------------
+
+
+def task_of(flow, step):
+    return next(task for task in flow.tasks if task.step == step)
+
+
+def test_elements_share_the_threads_beside_those_of_single_tasks():
+    flow = lower(pipeline(*graphs.mapped()), max_workers=4)
+    assert task_of(flow, "increase").fan_out.runner == ""
+    assert (flow.threads, flow.at_once) == (3 + 4, 4)
+
+
+def test_a_limited_map_has_a_runner_of_its_own():
+    fan_out = task_of(lower(pipeline(*graphs.mapped(max_parallel=2))), "increase").fan_out
+    assert (fan_out.runner, fan_out.threads, fan_out.max_parallel) == ("increase_limited", 2, 2)
+
+
+def test_a_pipeline_may_limit_all_its_steps():
+    assert lower(pipeline(*graphs.mapped(), max_parallel=2)).at_once == 2
+    assert lower(pipeline(*graphs.mapped(), max_parallel=200), max_workers=8).at_once == 8
+
+
+def test_elements_that_may_wait_long_keep_nobody_else_from_a_thread():
+    flow = lower(pipeline(*graphs.chained()), max_workers=4)
+    runners = {task.step: task.fan_out.runner for task in flow.tasks if task.fan_out}
+    # `load` may take longer than the list; an element of `double` only waits for one that is going on
+    assert runners == {"increase": "", "double": "", "add": "add_apart"}
+    assert task_of(flow, "add").fan_out.threads == 4
+
+
+def test_what_comes_after_a_limited_map_element_by_element_has_threads_of_its_own():
+    steps = (
+        *graphs.mapped(max_parallel=2)[:3],
+        make_step("double", "double", {"value": element("increase")}, map=mapped_by("expand_increase")),
+    )
+    assert task_of(lower(pipeline(*steps)), "double").fan_out.runner == "double_apart"
+
+
+def test_a_collector_waits_for_what_an_empty_map_would_have_waited_for():
+    total = task_of(lower(pipeline(*graphs.chained())), "total")
+    assert total.upstream == ("expand_increase",)
+    assert total.waits == ("load", "add")
+
+
+def test_elements_and_the_whole_list_of_one_map():
+    steps = (
+        *graphs.mapped()[:3],
+        make_step(
+            "add",
+            "add",
+            {"left": element("increase"), "right": read("increase")},
+            map=MapSpec(expander="expand_increase"),
+        ),
+    )
+    add = task_of(lower(pipeline(*steps)), "add")
+    assert add.fan_out.chains == ("increase",)
+    assert add.upstream == ("expand_increase",)
+
+
+@pytest.mark.parametrize("name", ["unmapped", "allow_failure", "ThreadPoolTaskRunner"])
+def test_a_parameter_does_not_hide_what_a_map_needs(name):
+    parameters = (ParameterSpec(name=name, type="int", default=1),)
+    lower(pipeline(parameters=parameters))
+    with pytest.raises(NameCollisionError, match=f"cannot be called '{name}' here"):
+        lower(pipeline(*graphs.mapped(), parameters=parameters))
+
+
+# -- images -------------------------------------------------------------------------------------------------------
+
+
+def with_images(*images):
+    environments = [EnvironmentSpec(image=image) for image in images]
+    steps = (
+        make_step(f"step_{number}", "load", environment=environment) for number, environment in enumerate(environments)
+    )
+    return pipeline(*steps)
+
+
+def test_steps_that_ask_for_different_images_are_refused():
+    options = {"work_pool": "p", "work_pool_type": "docker"}
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        lower(with_images("one:1", "two:1", "one:1", "three:1"), **options)
+    assert [item.why for item in caught.value.diagnostics] == [
+        "Prefect runs a whole flow in one image: step 'step_0' asks for one:1, this step for two:1",
+        "Prefect runs a whole flow in one image: step 'step_0' asks for one:1, this step for three:1",
+    ]
+    with pytest.raises(UnsupportedFeatureError, match="image"):
+        lower(with_images("one:1"), **options, job_variables={"image": "other:1"})
+    assert lower(with_images("one:1", None, "one:1"), **options).job_variables == {"image": "one:1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "takes"),
+    [(None, False), ("process", False), ("docker", True), ("ecs:push", True), ("something-else", False)],
+)
+def test_only_a_pool_of_containers_takes_an_image(kind, takes):
+    options = PrefectOptions(work_pool="p", work_pool_type=kind)
+    assert (PrefectAdapter().support(options)[Feature.IMAGE].level == "lowered") is takes

@@ -1,7 +1,7 @@
 """A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: awkward_names
-IR: sha256:43af06b2cd947e9fe9040682a0699d4bb2dda04d3459a3963a870d9e2fa37868
+IR: sha256:0a3cf3ad12e0efe3abdc248ab0ec425606d8290558dba54b88c85704eb63e913
 """
 
 from prefect import flow, task
@@ -9,6 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:0a3cf3ad12e0efe3abdc248ab0ec425606d8290558dba54b88c85704eb63e913"
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
 STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
@@ -17,7 +19,7 @@ def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
     # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
-    return runtime.run_step(__file__, step, upstream, at_once=8)
+    return runtime.run_step(__file__, IR, step, upstream, at_once=8)
 
 
 def start_run(flow, flow_run, state):
@@ -29,7 +31,7 @@ def start_run(flow, flow_run, state):
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
-    runtime.end_run(__file__, flow_run, state)
+    runtime.end_run(__file__, IR, flow_run, state)
 
 
 def _results(futures):

@@ -1,7 +1,7 @@
 """A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: hostile
-IR: sha256:00ce329c25ed8f9617f32e251e1c2e38afb8f82acb76f3ea19c900cae164985f
+IR: sha256:053b56b2c3f6c61614bf3d18fb3b660550e35b616528ac311c03dc190444fdc5
 """
 
 from prefect import flow, task
@@ -9,6 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:053b56b2c3f6c61614bf3d18fb3b660550e35b616528ac311c03dc190444fdc5"
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
 STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
@@ -17,7 +19,7 @@ def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
     # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
-    return runtime.run_step(__file__, step, upstream, at_once=8)
+    return runtime.run_step(__file__, IR, step, upstream, at_once=8)
 
 
 def start_run(flow, flow_run, state):
@@ -29,7 +31,7 @@ def start_run(flow, flow_run, state):
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
-    runtime.end_run(__file__, flow_run, state)
+    runtime.end_run(__file__, IR, flow_run, state)
 
 
 def _results(futures):

@@ -1,7 +1,7 @@
 """A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: ordering_only
-IR: sha256:738eabc3b272ad337c6643d7f7ec9998d9b7efcf55f4b79d7fb351b29f42094b
+IR: sha256:76ca97140c9f54c302de5fcaad4db95444cd0e772ee43abdb93dfef40b4e419e
 """
 
 from prefect import flow, task
@@ -9,6 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:76ca97140c9f54c302de5fcaad4db95444cd0e772ee43abdb93dfef40b4e419e"
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
 STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
@@ -16,7 +18,7 @@ STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 def start_run(flow, flow_run, state):
@@ -28,7 +30,7 @@ def start_run(flow, flow_run, state):
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
-    runtime.end_run(__file__, flow_run, state)
+    runtime.end_run(__file__, IR, flow_run, state)
 
 
 def _results(futures):

@@ -1,7 +1,7 @@
 """A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: parameters
-IR: sha256:f2ea3df1db4010d96c06baf6b70d7d0c222d255f1ea7256e8db35b29c37de43a
+IR: sha256:33bc8d122520d098aa201e61e7a4959a340b13743f64ec2c54a981739df59098
 """
 
 from prefect import flow, task
@@ -9,6 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:33bc8d122520d098aa201e61e7a4959a340b13743f64ec2c54a981739df59098"
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
 STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
@@ -17,7 +19,7 @@ def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
     # A task that waits for another one holds a thread, so each has its own; at_once says how many work.
-    return runtime.run_step(__file__, step, upstream, at_once=8)
+    return runtime.run_step(__file__, IR, step, upstream, at_once=8)
 
 
 def start_run(flow, flow_run, state):
@@ -29,7 +31,7 @@ def start_run(flow, flow_run, state):
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
-    runtime.end_run(__file__, flow_run, state)
+    runtime.end_run(__file__, IR, flow_run, state)
 
 
 def _results(futures):

@@ -1,7 +1,7 @@
 """A Prefect flow, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
 
 Pipeline: uses_schedule_overlap_skip
-IR: sha256:3c8755c9973d52864a6ee8ae1e59d74877663aed728f47159f8ae9b1efe88d42
+IR: sha256:5e2a74535d9dc86bb1b05bffef30c24ef90bcef3b543adfa4d6144e150d1601e
 """
 
 from prefect import flow, task
@@ -9,6 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+# Manifest and code, in the folder beside this file, must be of the same IR.
+IR = "sha256:5e2a74535d9dc86bb1b05bffef30c24ef90bcef3b543adfa4d6144e150d1601e"
 # What Zen hands from task to task are small refs, and whether work is done again is decided in the task.
 STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 
@@ -16,7 +18,7 @@ STEP = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 def run_step(step, /, **upstream):
     from zen_prefect import runtime  # inside the task only: loading this file needs nothing but Prefect
 
-    return runtime.run_step(__file__, step, upstream)
+    return runtime.run_step(__file__, IR, step, upstream)
 
 
 def start_run(flow, flow_run, state):
@@ -28,7 +30,7 @@ def start_run(flow, flow_run, state):
 def end_run(flow, flow_run, state):
     from zen_prefect import runtime
 
-    runtime.end_run(__file__, flow_run, state)
+    runtime.end_run(__file__, IR, flow_run, state)
 
 
 def _results(futures):

@@ -1,0 +1,1 @@
+"""Hands a pipeline over."""
