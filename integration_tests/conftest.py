@@ -14,6 +14,8 @@ from integration_tests.services.airflow import Airflow
 from integration_tests.services.airflow_offline import AirflowOffline
 from integration_tests.services.airflow_release import AIRFLOW_3, AIRFLOW_211
 from integration_tests.services.dagster import Dagster
+from integration_tests.services.docker import Docker
+from integration_tests.services.kfp import Kfp
 from integration_tests.services.mlflow_server import MlflowServer
 from integration_tests.services.postgres import PostgresServer
 from integration_tests.services.prefect import Prefect
@@ -117,6 +119,28 @@ def dagster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     variables = _zen_variables(request.getfixturevalue("mlflow_server"), tmp_path_factory.mktemp("zen"))
     with Dagster(variables=variables) as dagster:
         yield dagster
+
+
+@pytest.fixture(scope="session")
+def docker(request: pytest.FixtureRequest) -> Iterator[Docker]:
+    """A Docker daemon of the tests' own."""
+    require(request, "docker", Docker.missing())
+    with Docker() as docker:
+        yield docker
+
+
+@pytest.fixture(scope="session")
+def kfp(request: pytest.FixtureRequest) -> Kfp:
+    """KFP's compiler, and `kfp.local`, which runs each task in a container."""
+    require(request, "kfp", Kfp.missing() or Docker.missing())
+    return Kfp(request.getfixturevalue("docker"))
+
+
+@pytest.fixture(scope="session")
+def kfp_sdk(request: pytest.FixtureRequest) -> Kfp:
+    """KFP's compiler and client alone."""
+    require(request, "kfp", Kfp.missing())
+    return Kfp()
 
 
 def _zen_variables(mlflow_server: MlflowServer, folder: Path) -> dict[str, str]:

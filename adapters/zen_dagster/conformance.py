@@ -50,7 +50,7 @@ class _JobReader:
     def __init__(self, tree: ast.Module) -> None:
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
         (self._job,) = (node for node in functions if _decorator(node, "dg.job"))
-        self._ops = {node.name: node for node in functions if _decorator(node, "dg.op")}
+        self._ops = {node.name: node for node in functions if _decorator(node, "op")}
         self._parameters = next((node for node in functions if _decorator(node, "dg.resource")), None)
         self._gates = {name for name, node in self._ops.items() if _called(node)[0] == "ask"}
         self._maps = {node.name: node for node in self._job.body if isinstance(node, ast.FunctionDef)}
@@ -114,7 +114,7 @@ class _JobReader:
 
     def _emitted(self, node: ast.FunctionDef) -> EmittedStep:
         step = _step(node)
-        arguments = _keywords(node, "dg.op")
+        arguments = _keywords(node, "op")
         policy = arguments.get("retry_policy")
         retry = {item.arg: item.value for item in policy.keywords} if isinstance(policy, ast.Call) else {}
         tags = ast.literal_eval(arguments["tags"]) if "tags" in arguments else {}

@@ -32,6 +32,7 @@ def emit_job(job: DagsterJob, *, zen_version: str, ir_digest: str, waived: tuple
             waived=(feature.value for feature in waived),
         ),
         ir_digest=py_literal(ir_digest),
+        job_name=py_literal(job.name),
         uses_gates=any(op.kind == "gate" for op in job.ops),
         uses_maps=bool(job.maps),
         parameters=_parameters(job) if job.parameters else "",
@@ -63,7 +64,7 @@ def _field(field: FormField) -> Expression:
 
 def _definition(op: DagsterOp, job: DagsterJob) -> SourceText:
     """The decorator, the function's head and its one line."""
-    decorator = call(SourceText("dg.op"), (), _op_arguments(op, job))
+    decorator = call(SourceText("op"), (), _op_arguments(op, job))
     answers = "return " if op.kind in ("gate", "expander") else ""
     body = call(py_identifier(_FUNCTION[op.kind]), [SourceText("context"), py_literal(op.step)])
     lines = (

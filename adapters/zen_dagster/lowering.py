@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from typing import Any, Literal
 
 from zen_core.adapter.features import Feature
@@ -19,16 +20,27 @@ from zen_core.codegen.names import free_identifier, target_identifiers
 from zen_core.contract.bindings import EitherBinding, iter_leaves, iter_outputs
 from zen_core.contract.conditions import condition_text
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import UnsupportedFeatureError
+from zen_core.errors import NameCollisionError, UnsupportedFeatureError
 from zen_core.ir.graph import map_groups, read_steps
 from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, ScheduleSpec, StepSpec
 from zen_dagster.options import DagsterOptions, DagsterStepOptions
 
-# Names that the emitted file uses itself, and those that Dagster keeps for itself among the names of ops.
-RESERVED = frozenset(
-    {"dg", "IR", "after", "run_step", "ask", "expand", "run_part", "parameters", "defs", "schedule", "part", "skip"}
-    | {"context", "conf", "config", "meta", "arg_dict", "input_arg_dict", "output_arg_dict", "output"}
+# fmt: off
+# Names that neither a job nor an op can have.
+KEPT_BY_DAGSTER = frozenset(
+    [
+        "context", "conf", "config", "meta", "arg_dict", "input_arg_dict", "output_arg_dict",
+        "bool", "dict", "float", "input", "int", "output", "str", "type",
+    ]
 )
+# Names of steps that become other names of ops: those that the emitted file uses itself, and Dagster's.
+RESERVED = KEPT_BY_DAGSTER | frozenset(
+    [
+        "dg", "IR", "JOB", "after", "op", "run_step", "ask", "expand", "run_part", "parameters", "defs", "schedule",
+        "part", "skip",
+    ]
+)
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -110,9 +122,10 @@ def lower_pipeline(pipeline: PipelineSpec, options: DagsterOptions, *, waived: t
 
     Raises:
         ConfigError: options for a step that the pipeline does not have.
-        NameCollisionError: two steps become one name.
+        NameCollisionError: two steps become one name, or Dagster keeps the pipeline's name for itself.
         UnsupportedFeatureError: a value beyond what Dagster takes; all of them.
     """
+    _refuse_name(pipeline)
     names = [step.name for step in pipeline.steps]
     option_by_step = step_options(options.steps, names, adapter="dagster", pipeline=pipeline.name)
     if problems := [*_find_beyond_limits(pipeline, options, waived)]:
@@ -152,6 +165,17 @@ def lower_pipeline(pipeline: PipelineSpec, options: DagsterOptions, *, waived: t
         tags=_job_tags(pipeline),
         max_parallel=pipeline.max_parallel,
     )
+
+
+def _refuse_name(pipeline: PipelineSpec) -> None:
+    """Raise NameCollisionError where a job cannot have the pipeline's name; it gets no other: people ask for it."""
+    if pipeline.name in KEPT_BY_DAGSTER or iskeyword(pipeline.name):
+        raise NameCollisionError(
+            f"a pipeline cannot be called {pipeline.name!r} here",
+            where=pipeline.source or "",
+            why="Dagster keeps this name for itself, and does not load a job that has it",
+            hint=f"give the function another name: `{pipeline.name}_pipeline`",
+        )
 
 
 def _lower_step(step: StepSpec, pipeline: PipelineSpec, name: str, group: tuple[str, ...]) -> DagsterOp:

@@ -1,4 +1,4 @@
-"""Zen's adapter for Kubeflow Pipelines. Exports KfpAdapter, loaded on first use: a task imports only `runtime`."""
+"""Zen's adapter for Kubeflow Pipelines. Exports KfpAdapter, loaded on first use: a container imports only `runtime`."""
 
 from __future__ import annotations
 

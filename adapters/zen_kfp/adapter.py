@@ -92,7 +92,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.IMAGE: NATIVE,
     Feature.REQUIREMENTS: _CHECKED,
     Feature.PYTHON_VERSION: _CHECKED,
-    Feature.MAX_PARALLEL: unsupported("KFP starts every task whose upstream is done; it limits only the parts of a map"),
+    Feature.MAX_PARALLEL: unsupported(
+        "KFP starts every task whose upstream is done; it limits only the parts of a map"
+    ),
     Feature.ON_FAILURE: _CLOSING,
     Feature.ON_SUCCESS: _CLOSING,
     Feature.SCHEDULE: lowered("a recurring run, which `zen deploy` makes"),

@@ -110,7 +110,7 @@ _OUTPUTS = {"gate": {"zen_taken": "dsl.OutputPath(str)"}, "expand": {"zen_parts"
 
 
 def _inputs(pipeline: KfpPipeline) -> dict[str, Expression]:
-    return {name: _STR for name in (*_run(pipeline), *(parameter.name for parameter in pipeline.parameters))}
+    return dict.fromkeys((*_run(pipeline), *(parameter.name for parameter in pipeline.parameters)), _STR)
 
 
 def _component(task: KfpTask, pipeline: KfpPipeline, command: str = "") -> SourceText:

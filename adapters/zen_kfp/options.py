@@ -1,8 +1,9 @@
-"""`[adapters.kfp]` in zen.toml: what only Kubeflow Pipelines has."""
+"""`[adapters.kfp]` in zen.toml: what only KFP has. Every setting takes effect in the emitted file, or when deploying."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -10,14 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from zen_core.adapter.options import AdapterOptions
 
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
-"""The name of an environment variable."""
+DEFAULT_IMAGE = "zen-steps:latest"
+"""What the emitted file says where nobody said which image: one that was built on this machine, for local runs."""
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
 SecretKey = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$", max_length=500)
+    str, StringConstraints(pattern=r"^secret:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$", max_length=512)
 ]
-"""`SECRET/KEY`: a Kubernetes secret of the namespace, and the key in it."""
-KubernetesName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
-Label = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+"""Where Kubernetes keeps a value: `secret:NAME/KEY`."""
+LabelKey = Annotated[
+    str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=317)
+]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", max_length=63)]
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_?KEY|CREDENTIAL", re.IGNORECASE)
 
 
@@ -26,52 +30,54 @@ class KfpStepOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    node_selector: dict[Label, str] = Field(default_factory=dict)
-    """Labels that a node must have to run the step, beside those of all steps."""
+    node_selector: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Labels that the step's node must have, besides those of all steps."""
 
 
 class KfpOptions(AdapterOptions):
     """`[adapters.kfp]`."""
 
-    image: str | None = Field(default=None, min_length=1)
-    """The container image of all steps that name none of their own; without it `ZEN_KFP_IMAGE`, read when the emitted
-    module is compiled."""
-    env: dict[Variable, str] = Field(default_factory=dict)
-    """Environment variables of all tasks. Written to a file: no secrets in it."""
-    credentials: dict[Variable, SecretKey] = Field(default_factory=dict)
-    """Environment variable -> `SECRET/KEY` of Kubernetes that holds its value, such as
-    `ZEN_LINEAGE_URL = "zen-stores/lineage-url"`."""
-    node_selector: dict[Label, str] = Field(default_factory=dict)
-    """Labels that a node must have to run any step."""
-    image_pull_secrets: tuple[KubernetesName, ...] = ()
-    """Kubernetes secrets to pull images with."""
-    gpu_resource: str = Field(default="nvidia.com/gpu", min_length=1)
-    """The name under which the cluster counts GPUs."""
-    gpu_type_label: Label | None = None
-    """The node label that holds the GPU type, such as `cloud.google.com/gke-accelerator`."""
-    endpoint: str | None = Field(default=None, pattern=r"^https?://")
-    """The address of the KFP API that `zen deploy` uploads to, and of the UI that runs are shown on."""
-    namespace: str | None = None
-    """The namespace of a KFP installation for several users."""
-    experiment: str = Field(default="zen", min_length=1)
-    """The experiment that scheduled runs belong to; made where it is missing."""
-    service_account: KubernetesName | None = None
+    image: str | None = Field(default=None, min_length=1, pattern=r"^\S+$")
+    """The container image of all steps that name none of their own. It holds Zen, and what the steps import."""
+    host: str | None = Field(default=None, min_length=1)
+    """The address of the KFP API that `zen deploy` uploads to; else what KF_PIPELINES_ENDPOINT says."""
+    namespace: str | None = Field(default=None, min_length=1)
+    """The namespace that pipelines and scheduled runs belong to, on a KFP of several users."""
+    experiment: str = Field(default="Default", min_length=1)
+    """The experiment of scheduled runs."""
+    service_account: str | None = Field(default=None, min_length=1)
     """The Kubernetes service account of scheduled runs."""
+    ui_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """The address of KFP's UI, so that `zen show` can name the page of a run."""
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    """Environment variables of all containers. Written into the emitted file: no secrets in it."""
+    credentials: dict[VariableName, SecretKey] = Field(default_factory=dict)
+    """Environment variable -> `secret:NAME/KEY` of the Kubernetes Secret that holds its value, such as
+    `ZEN_LINEAGE_URL = "secret:zen/lineage-url"`."""
+    node_selector: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Labels that the nodes of all steps must have."""
+    gpu_resource: str = Field(default="nvidia.com/gpu", min_length=1)
+    """What Kubernetes calls a GPU."""
+    gpu_type_label: LabelKey | None = None
+    """The node label that holds the GPU type, such as `cloud.google.com/gke-accelerator`."""
     steps: dict[str, dict[str, KfpStepOptions]] = Field(default_factory=dict)
     """Options of single steps, by pipeline and step."""
 
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """All environment variables that containers are given, whatever holds their values."""
+        return {**self.environment, **self.credentials}
+
     @model_validator(mode="after")
     def _refuse_secrets(self) -> Self:
-        for name, value in self.env.items():
+        for name, value in self.environment.items():
             if _SECRET.search(name) or _holds_password(value):
                 raise ValueError(
-                    f"`env` would write the secret {name} into the emitted file: put it into a Kubernetes secret, and "
-                    "name that in [adapters.kfp.credentials]"
+                    f"`environment` would write the secret {name} into the emitted file: keep it in a Kubernetes "
+                    "Secret, and name that in [adapters.kfp.credentials]"
                 )
-        if both := sorted(set(self.env) & set(self.credentials)):
-            raise ValueError(f"`env` and `credentials` both say the value of {', '.join(both)}")
-        if self.endpoint and _holds_password(self.endpoint):
-            raise ValueError("`endpoint` holds a password: the file is committed and travels with the code")
+            if name in self.credentials:
+                raise ValueError(f"{name} stands in `environment` and in `credentials`")
         return self
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +20,7 @@ from typing import Any
 from zen_core.contract.bindings import iter_outputs
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
+from zen_core.diagnostics import render_all
 from zen_core.errors import ShimError, StepSkipped, ZenError
 from zen_metadata.lineage.records import RunRecord, StepRunOutputs
 from zen_metadata.query.rules import DONE
@@ -132,7 +133,7 @@ class Task:
         """The refs of what the step reads, as other engines hand them over."""
         steps = self._manifest.steps
         read = {output.step for item in steps[step].inputs for output in iter_outputs(item.binding)}
-        found = {}
+        found: dict[str, Refs] = {}
         for name in sorted(read):
             result = None if steps[name].expander else find_result(self.workspace, self._run.run_id, name)
             if result is not None and result.status in DONE:
@@ -144,9 +145,7 @@ class Task:
         return result.status in DONE and all(artifacts.exists(item.location) for item in result.outputs.values())
 
 
-def read_parameters(
-    manifest: PipelineManifest, values: Mapping[str, Any]
-) -> tuple[dict[str, Any], frozenset[str]]:
+def read_parameters(manifest: PipelineManifest, values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """The parameters of a run, and which of them are texts that are still to be read by their declared type.
 
     KFP's form holds JSON; what a person entered that is none, such as an unquoted word, is a text.
@@ -189,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
         if value := os.environ.get(variable):
             remember_secret(value)
     given = Given.read(executor_input)
-    mask = str
+    mask: Callable[[str], str] = str
     try:
         manifest, code_root = fetch_sidecar(_artifact_url(), ir_digest, manifest_digest)
         task = Task(manifest, load_settings(code_root), code_root, given)
@@ -199,7 +198,7 @@ def main(arguments: Sequence[str]) -> int:
         finally:
             task.close()
     except ZenError as error:
-        print(mask(error.render()), file=sys.stderr)
+        print(mask(render_all(error.diagnostics)), file=sys.stderr)
         return 1
     except Exception:
         print(mask(traceback.format_exc()), file=sys.stderr, end="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zen_core.adapter.features import NATIVE, Feature, SupportTable, lowered
+from zen_core.adapter.features import NATIVE, Feature, SupportTable, lowered, unsupported
 from zen_core.adapter.options import AdapterOptions
 from zen_core.adapter.protocol import ADAPTER_API_VERSION, RunOutcome, RunRequest
 from zen_local.options import LocalOptions
@@ -44,8 +44,8 @@ class LocalAdapter:
             Feature.RETRY_BACKOFF_FACTOR: NATIVE,
             Feature.TIMEOUT: lowered("the shim runs the step in a child process and ends it"),
             Feature.RESOURCES: lowered("weights for what runs at the same time; refused beyond what the machine has"),
-            Feature.GPU: lowered("a count of the machine's GPUs; refused beyond what it has"),
-            Feature.IMAGE: lowered("steps run in the environment that `zen` runs in, and `zen run` says so"),
+            Feature.GPU: lowered("a count of the machine's GPUs, of whatever type; refused beyond what it has"),
+            Feature.IMAGE: unsupported("steps run in the environment that `zen` runs in"),
             Feature.REQUIREMENTS: checked,
             Feature.PYTHON_VERSION: checked,
             Feature.MAX_PARALLEL: NATIVE,

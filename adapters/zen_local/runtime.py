@@ -13,19 +13,23 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zen_core.adapter.protocol import RunObserver, RunOutcome, RunRequest
+from zen_core.adapter.protocol import RunOutcome, RunRequest
+from zen_core.contract.conditions import condition_text
 from zen_core.errors import NotFoundError, StoreError, UsageError
+from zen_local.capacity import Capacity, ReadyTasks
 from zen_local.lowering import LocalPlan, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
-from zen_local.scheduling import ReadyTasks, Schedule, Settled, Task
-from zen_local.workers import Capacity, Finished, Workers
+from zen_local.scheduling import NotStarted, Schedule, Settled, Task
+from zen_local.telling import Told
+from zen_local.workers import Finished, Workers
 from zen_metadata.lineage.records import RunRecord, RunStatus, StepRunState
 from zen_metadata.query.rules import Outcome, derive_statuses, facts_of, outcome_of
+from zen_metadata.shim.boundary import error_record
 from zen_metadata.shim.capture import release_streams
 from zen_metadata.shim.hooks import run_hooks
 from zen_metadata.shim.run_step import RunningStep, StepCall, reuse_step, run_step
@@ -69,14 +73,14 @@ class _Engine:
     run_record: RunRecord
     refs: dict[str, dict[str, Any]] = field(default_factory=dict)
     running: dict[str, RunningStep] = field(default_factory=dict)
-    maps_told: set[str] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
+    traceback: str = ""
     schedule: Schedule = field(init=False)
 
     def run(self) -> RunOutcome:
         started = time.monotonic()
-        observer = _Told(self.request.observer)
+        observer = Told(self.request.observer, self.workspace.mask)
         stored = self.workspace.open_run(self.run_record, self.request.manifest.ir)
         observer.run_started(stored.run_id, tuple(self.plan.steps))
         try:
@@ -91,62 +95,62 @@ class _Engine:
             self._cancel(observer)
         status = self._close(observer)
         observer.run_finished(status, time.monotonic() - started)
-        return RunOutcome(stored.run_id, status, self.error)
+        return RunOutcome(stored.run_id, status, self.error, self.traceback)
 
     # -- scheduling --------------------------------------------------------------------------------------------------
 
-    def _run(self, first: list[Task], observer: _Told) -> None:
+    def _run(self, first: list[Task], observer: Told) -> None:
         """Start what is ready and fits, until nothing is left."""
-        capacity = self._whole_capacity()
-        limits = {step.name: step.max_parallel for step in self.plan.steps.values() if step.max_parallel}
-        waiting = ReadyTasks(limits)
+        waiting = ReadyTasks(self.plan.steps, self._whole_capacity())
         waiting.add(first)
-
-        def take() -> list[Task]:
-            taken = []
-            for task in waiting.take(lambda step: capacity.places > 0 and capacity.takes(self.plan.steps[step])):
-                capacity.take(self.plan.steps[task.step])
-                taken.append(task)
-            return taken
 
         def settle(done: Finished) -> list[Task]:
-            capacity.give_back(self.plan.steps[done.task.step])
             waiting.end(done.task)
             waiting.add(self._settle(done, observer))
-            return [] if self.stopping.is_set() else take()
+            return [] if self.stopping.is_set() else waiting.take()
 
-        Workers(lambda task: self._attempt_all(task, observer), settle).run(take())
+        Workers(lambda task: self._attempt_all(task, observer), settle).run(waiting.take())
 
-    def _run_serially(self, first: list[Task], observer: _Told) -> None:
+    def _run_serially(self, first: list[Task], observer: Told) -> None:
         """One task after another in this thread, so that a debugger works."""
-        waiting = ReadyTasks({})
+        waiting = ReadyTasks(self.plan.steps, replace(self._whole_capacity(), places=1))
         waiting.add(first)
-        while task := waiting.pop():
-            waiting.add(self._settle(self._attempt_all(task, observer), observer))
+        while tasks := waiting.take():
+            for task in tasks:
+                done = self._attempt_all(task, observer)
+                waiting.end(task)
+                waiting.add(self._settle(done, observer))
 
-    def _settle(self, done: Finished, observer: _Told) -> list[Task]:
+    def _settle(self, done: Finished, observer: Told) -> list[Task]:
         """Take a report in; answer with the tasks that are ready now."""
-        self.error = self.error or done.error
+        if done.error is not None and self.error is None:
+            self.error = done.error
+            self.traceback = error_record(done.error, self.workspace.mask).traceback
         task = done.task
         refs = dict(done.result.refs) if done.result is not None else {}
         if task.part is None:
             self.refs[task.step] = refs
-            status = done.result.status if done.result is not None else "failed"
-            observer.step_finished(task.step, status, done.seconds, done.error)
-        return self._tell(self.schedule.settle(task, completed=done.error is None, refs=refs), observer)
+            observer.step_ended(task.step, _status_of(done), done.seconds, done.error)
+        return self._tell(self.schedule.settle(task, failed=done.failed, refs=refs), observer)
 
-    def _tell(self, settled: Settled, observer: _Told) -> list[Task]:
-        """Tell of what will never start; answer with what is ready."""
-        for step, index, why in settled.never:
-            observer.step_finished(label(step, index), why, 0.0, None)
-        for step in settled.empty:
-            observer.map_started(step, 0)
-            observer.step_finished(step, "completed", 0.0, None)
-        for task in settled.ready:
-            if task.part is not None and task.step not in self.maps_told:
-                self.maps_told.add(task.step)
-                observer.map_started(task.step, self.schedule.count(task.step))
+    def _tell(self, settled: Settled, observer: Told) -> list[Task]:
+        """Tell of maps that begin and of what will never start; answer with what is ready."""
+        for step, count in settled.maps:
+            observer.map_started(step, count)
+            if count == 0:
+                observer.step_left_out(step, "completed", "the list is empty")
+        for found in settled.never:
+            observer.step_left_out(label(found.step, found.index), found.status, self._why(found))
         return settled.ready
+
+    def _why(self, found: NotStarted) -> str:
+        """Why a step is skipped, in words; that one waits for what failed is seen beside it."""
+        if found.status != "skipped":
+            return ""
+        condition, answer = self.request.manifest.steps[found.because].condition, self.schedule.answer(found.because)
+        if condition is None or answer is None:
+            return f"{found.because} was skipped"
+        return f"{condition_text(condition)} is {str(answer).lower()}"
 
     def _whole_capacity(self) -> Capacity:
         machine = this_machine()
@@ -157,22 +161,23 @@ class _Engine:
 
     # -- one task ----------------------------------------------------------------------------------------------------
 
-    def _attempt_all(self, task: Task, observer: _Told) -> Finished:
+    def _attempt_all(self, task: Task, observer: Told) -> Finished:
         """All attempts at one step; for a part of a map, at each of its elements: one that fails stops no other."""
         if task.part is None:
             return self._attempt_one(task, None, observer)
         started = time.monotonic()
+        failed: list[int | None] = []
         first_error: BaseException | None = None
         for index in self.schedule.elements(task):
             done = self._attempt_one(task, index, observer)
-            status = done.result.status if done.result is not None else "failed"
-            observer.step_finished(label(task.step, index), status, done.seconds, done.error)
+            observer.step_ended(label(task.step, index), _status_of(done), done.seconds, done.error)
+            failed += done.failed
             first_error = first_error or done.error
             if self.stopping.is_set():
                 break
-        return Finished(task, None, first_error, time.monotonic() - started)
+        return Finished(task, None, frozenset(failed), first_error, time.monotonic() - started)
 
-    def _attempt_one(self, task: Task, index: int | None, observer: _Told) -> Finished:
+    def _attempt_one(self, task: Task, index: int | None, observer: Told) -> Finished:
         step = self.plan.steps[task.step]
         name = label(task.step, index)
         started = time.monotonic()
@@ -180,29 +185,32 @@ class _Engine:
         while True:
             try:
                 result = run_step(self._call(task.step, index, attempt, observer), self.workspace)
-                return Finished(task, result, None, time.monotonic() - started)
-            except KeyboardInterrupt:
-                if self.request.debug:
-                    raise
-                return Finished(task, None, KeyboardInterrupt(), time.monotonic() - started)
+                return Finished(task, result, frozenset(), None, time.monotonic() - started)
             except BaseException as error:
-                if attempt > step.further_attempts or self.stopping.is_set():
-                    return Finished(task, None, error, time.monotonic() - started)
+                interrupted = isinstance(error, KeyboardInterrupt)
+                if interrupted and self.request.debug:
+                    raise
+                failed = Finished(task, None, frozenset({index}), error, time.monotonic() - started)
+                if interrupted or attempt > step.further_attempts or self.stopping.is_set():
+                    return failed
                 attempt += 1
                 delay = step.delay_before(attempt)
                 observer.step_retrying(name, attempt, delay, error)
                 if self.stopping.wait(delay):
-                    return Finished(task, None, error, time.monotonic() - started)
+                    return failed
             finally:
                 self.running.pop(name, None)
 
-    def _call(self, name: str, index: int | None, attempt: int, observer: _Told) -> StepCall:
+    def _call(self, name: str, index: int | None, attempt: int, observer: Told) -> StepCall:
         request = self.request
         step = request.manifest.steps[name]
         told = label(name, index)
 
         def started(running: RunningStep) -> None:
             self.running[told] = running
+            if self.stopping.is_set():  # too late for `_cancel` to see it
+                running.cancel()
+                raise KeyboardInterrupt
             observer.step_started(told, running.number)
 
         return StepCall(
@@ -224,7 +232,7 @@ class _Engine:
 
     # -- what an earlier run did -------------------------------------------------------------------------------------
 
-    def _begin(self, observer: _Told) -> list[Task]:
+    def _begin(self, observer: Told) -> list[Task]:
         """The tasks that can start at once; what is not to run is taken from the latest run."""
         chosen, needed = self._choose()
         given = self._reuse_earlier(needed, observer) if needed else {}
@@ -241,7 +249,7 @@ class _Engine:
             return frozenset(chosen), frozenset(self.plan.steps) - chosen
         return frozenset(self.plan.steps), frozenset()
 
-    def _reuse_earlier(self, needed: frozenset[str], observer: _Told) -> dict[str, Outcome]:
+    def _reuse_earlier(self, needed: frozenset[str], observer: Told) -> dict[str, Outcome]:
         """Take over the step runs of the latest run that has them all; answer with what became of each step."""
         states, outcomes = self._latest_states(needed)
         for state in states:
@@ -249,7 +257,7 @@ class _Engine:
             result = reuse_step(self._call(step, index, 1, observer), self.workspace, state)
             if index is None:
                 self.refs[step] = dict(result.refs)
-            observer.step_finished(label(step, index), result.status, 0.0, None)
+            observer.step_left_out(label(step, index), result.status)
         return outcomes
 
     def _latest_states(self, needed: frozenset[str]) -> tuple[list[StepRunState], dict[str, Outcome]]:
@@ -269,13 +277,13 @@ class _Engine:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    def _cancel(self, observer: _Told) -> None:
+    def _cancel(self, observer: Told) -> None:
         self.stopping.set()
         for name, running in list(self.running.items()):
             running.cancel()
-            observer.step_finished(name, "cancelled", 0.0, None)
+            observer.step_left_out(name, "cancelled")
 
-    def _close(self, observer: _Told) -> str:
+    def _close(self, observer: Told) -> str:
         status: RunStatus = "completed"
         if self.error is not None:
             status = "cancelled" if isinstance(self.error, KeyboardInterrupt) else "failed"
@@ -304,24 +312,8 @@ def label(step: str, index: int | None) -> str:
     return step if index is None else f"{step}[{index}]"
 
 
-class _Told:
-    """Hands on what happens to the observer, one call at a time."""
-
-    def __init__(self, observer: RunObserver | None) -> None:
-        self._observer = observer
-        self._lock = threading.RLock()
-
-    def __getattr__(self, name: str) -> Any:
-        observer = self._observer
-        if observer is None:
-            return lambda *facts: None
-        method = getattr(observer, name)
-
-        def tell(*facts: Any) -> None:
-            with self._lock:
-                method(*facts)
-
-        return tell
+def _status_of(done: Finished) -> str:
+    return done.result.status if done.result is not None else "failed"
 
 
 @contextmanager

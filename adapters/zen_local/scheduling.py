@@ -5,15 +5,13 @@ No threads and no clock here: the engine says what ended, one at a time. Every s
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from zen_metadata.query.rules import ANSWERS, Outcome, PipelineRules, StepRule
-from zen_metadata.shim.mapping import tasks_of
-
-NeverStarted = Literal["upstream_failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +22,59 @@ class Task:
     part: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """A step run that will not start, or with no index all of a mapped step's.
+
+    Attributes:
+        because: the step that decided it: a gate, or one that it needs.
+    """
+
+    step: str
+    index: int | None
+    status: Literal["upstream_failed", "skipped"]
+    because: str
+
+
 @dataclass
 class Settled:
     """What follows from the end of a task.
 
     Attributes:
         ready: the tasks that can start now.
-        never: the step runs that will not start, with the map index where there is one, and why.
-        empty: mapped steps that are done, since there is nothing to map.
+        maps: mapped steps that begin, with the number of their elements. One of none is done.
+        never: what will not start.
     """
 
     ready: list[Task] = field(default_factory=list)
-    never: list[tuple[str, int | None, NeverStarted]] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
+    maps: list[tuple[str, int]] = field(default_factory=list)
+    never: list[NotStarted] = field(default_factory=list)
+
+
+@dataclass
+class _Map:
+    """A mapped step whose elements are known: what became of each, which parts wait, and which have not ended."""
+
+    size: int
+    outcomes: list[Outcome | None]
+    blocked: _Blocked | None
+    waiting_parts: set[int]
+    open_parts: set[int]
+
+    def part(self, number: int) -> range:
+        """The indexes of a part."""
+        return range(number * self.size, min(len(self.outcomes), (number + 1) * self.size))
+
+
+class _Blocked(NamedTuple):
+    """Why something does not start, and the step that decided it."""
+
+    status: Literal["upstream_failed", "skipped"]
+    because: str
+
+    @property
+    def outcome(self) -> Outcome:
+        return "broken" if self.status == "upstream_failed" else "skipped"
 
 
 class Schedule:
@@ -53,12 +91,10 @@ class Schedule:
         self._chosen = frozenset(chosen)
         self._outcomes: dict[str, Outcome] = {}
         self._answers: dict[str, Any] = {}
-        self._counts: dict[str, int] = {}
+        self._maps: dict[str, _Map] = {}
         self._missing: dict[str, int] = {}
         self._followers: dict[str, list[str]] = {name: [] for name in rules.steps}
         self._element_followers: dict[str, list[str]] = {name: [] for name in rules.steps}
-        self._parts: dict[str, list[Outcome | None]] = {}
-        self._open_parts: dict[str, int] = {}
         self._todo: deque[tuple[str, int | None]] = deque()
         for name, rule in rules.steps.items():
             if name not in self._chosen:
@@ -77,37 +113,39 @@ class Schedule:
             given: what became of steps that are not run.
             refs: what those handed over.
         """
-        found = Settled()
         self._todo.extend((name, None) for name, missing in self._missing.items() if missing == 0)
         for name in self._rules.steps:
             if name not in self._chosen:
                 # What was not asked for, and nobody needs, is as good as done.
                 self._note_answer(name, refs.get(name, {}))
                 self._end_step(name, given.get(name, "done"))
-        self._work_off(found)
-        return found
+        return self._work_off()
 
-    def settle(self, task: Task, *, completed: bool, refs: Mapping[str, Any] | None = None) -> Settled:
-        """What follows from the end of a task; `refs` are what a step without elements handed over."""
-        found = Settled()
-        outcome: Outcome = "done" if completed else "broken"
+    def settle(self, task: Task, *, failed: Collection[int | None], refs: Mapping[str, Any] | None = None) -> Settled:
+        """What follows from the end of a task.
+
+        Args:
+            failed: the map indexes that failed; of a step without elements, None if it did.
+            refs: what a step without elements handed over.
+        """
         if task.part is None:
             self._note_answer(task.step, refs or {})
-            self._end_step(task.step, outcome)
+            self._end_step(task.step, "broken" if failed else "done")
         else:
-            self._end_part(task.step, task.part, outcome)
-        self._work_off(found)
-        return found
+            outcomes = self._maps[task.step].outcomes
+            for index in self.elements(task):
+                outcomes[index] = "broken" if index in failed else "done"
+            self._end_part(task.step, task.part)
+        return self._work_off()
 
-    def elements(self, task: Task) -> range:
-        """The map indexes that a task of a mapped step runs."""
-        size, count = self._chunks[task.step], self._counts[task.step]
-        part = task.part or 0
-        return range(part * size, min(count, (part + 1) * size))
+    def elements(self, task: Task) -> list[int]:
+        """The map indexes that a task of a mapped step runs: those of its part that nothing keeps from it."""
+        found = self._maps[task.step]
+        return [index for index in found.part(task.part or 0) if found.outcomes[index] is None]
 
-    def count(self, step: str) -> int:
-        """How many elements a mapped step has, once its expander has said so."""
-        return self._counts[step]
+    def answer(self, step: str) -> Any:
+        """What a gate (a bool) or an expander (a count) answered; None where it has not, or is none."""
+        return self._answers.get(step)
 
     def _note_answer(self, name: str, refs: Mapping[str, Any]) -> None:
         answer = refs.get(ANSWERS.get(self._rules.steps[name].kind, ""))
@@ -121,122 +159,99 @@ class Schedule:
             if self._missing[follower] == 0:
                 self._todo.append((follower, None))
 
-    def _end_part(self, name: str, part: int, outcome: Outcome) -> None:
-        parts = self._parts[name]
-        parts[part] = outcome
-        self._open_parts[name] -= 1
-        self._todo.extend((follower, part) for follower in self._element_followers[name] if follower in self._parts)
-        if self._open_parts[name] == 0:
-            found = set(parts)
-            self._end_step(name, "broken" if "broken" in found else "skipped" if found == {"skipped"} else "done")
+    def _end_part(self, name: str, part: int) -> None:
+        found = self._maps[name]
+        found.open_parts.remove(part)
+        self._todo.extend((follower, part) for follower in self._element_followers[name] if follower in self._maps)
+        if not found.open_parts:
+            self._end_step(name, _outcome_of_all(found.outcomes))
 
-    def _work_off(self, found: Settled) -> None:
+    def _work_off(self) -> Settled:
         """Decide on all that waited for what has ended; a list instead of recursion, since chains may be long."""
+        found = Settled()
         while self._todo:
             name, part = self._todo.popleft()
             if part is None:
                 self._decide(name, found)
-            elif self._parts[name][part] is None:
+            else:
                 self._decide_part(name, part, found)
+        return found
 
     def _decide(self, name: str, found: Settled) -> None:
         rule = self._rules.steps[name]
         blocked = self._blocked(rule)
         if rule.expander and self._outcomes[rule.expander] == "done":
-            refs = {ANSWERS["expander"]: {"value": self._answers[rule.expander]}}
-            self._begin_map(name, len(tasks_of(refs, self._chunks[name])), blocked, found)
+            self._begin_map(name, blocked, found)
         elif blocked is not None:
-            found.never.append((name, None, blocked))
-            self._end_step(name, _OUTCOME[blocked])
+            found.never.append(NotStarted(name, None, *blocked))
+            self._end_step(name, blocked.outcome)
         else:
             found.ready.append(Task(name))
 
-    def _begin_map(self, name: str, parts: int, blocked: NeverStarted | None, found: Settled) -> None:
-        self._counts[name] = self._answers[self._rules.steps[name].expander]
-        self._parts[name], self._open_parts[name] = [None] * parts, parts
-        if parts == 0:
-            if blocked is None:
-                found.empty.append(name)
-            else:
-                found.never.append((name, None, blocked))
-            self._end_step(name, _OUTCOME[blocked] if blocked else "done")
-        for part in range(parts):
-            if blocked is None:
-                self._decide_part(name, part, found)
-            else:
-                self._block_part(name, part, blocked, found)
+    def _begin_map(self, name: str, blocked: _Blocked | None, found: Settled) -> None:
+        count, size = self._answers[self._rules.steps[name].expander], self._chunks[name]
+        parts = range(math.ceil(count / size))
+        self._maps[name] = _Map(size, [None] * count, blocked, set(parts), set(parts))
+        if count or blocked is None:
+            found.maps.append((name, count))
+        if count == 0:
+            if blocked is not None:
+                found.never.append(NotStarted(name, None, *blocked))
+            self._end_step(name, blocked.outcome if blocked else "done")
+        for part in parts:
+            self._decide_part(name, part, found)
 
     def _decide_part(self, name: str, part: int, found: Settled) -> None:
-        before = [self._part_of(other, part) for other in self._rules.steps[name].elements]
-        if None in before:
-            return  # asked again when that one ends
-        if "broken" in before:
-            self._block_part(name, part, "upstream_failed", found)
-        elif "skipped" in before:
-            self._block_part(name, part, "skipped", found)
-        else:
+        """Start the part, when those of the earlier steps of the map have ended."""
+        own, before = self._maps[name], self._rules.steps[name].elements
+        if part not in own.waiting_parts or any(self._is_open(other, part) for other in before):
+            return  # decided already; or asked again when that one ends
+        own.waiting_parts.remove(part)
+        indexes = own.part(part)
+        for index in indexes:
+            blocked = self._blocked_element(before, index, own.blocked)
+            if blocked is not None:
+                own.outcomes[index] = blocked.outcome
+                found.never.append(NotStarted(name, index, *blocked))
+        if any(own.outcomes[index] is None for index in indexes):
             found.ready.append(Task(name, part))
+        else:
+            self._end_part(name, part)
 
-    def _part_of(self, name: str, part: int) -> Outcome | None:
-        if name not in self._chosen:
-            return self._outcomes[name]
-        return self._parts[name][part] if name in self._parts else None
+    def _is_open(self, name: str, part: int) -> bool:
+        return name in self._chosen and (name not in self._maps or part in self._maps[name].open_parts)
 
-    def _block_part(self, name: str, part: int, why: NeverStarted, found: Settled) -> None:
-        found.never.extend((name, index, why) for index in self.elements(Task(name, part)))
-        self._end_part(name, part, _OUTCOME[why])
+    def _blocked_element(self, before: Sequence[str], index: int, blocked: _Blocked | None) -> _Blocked | None:
+        """Why an element does not start; the rules of `zen_metadata.query.rules`, of which this is the other half."""
+        outcomes = [
+            (self._maps[name].outcomes[index] if name in self._maps else self._outcomes[name], name) for name in before
+        ]
+        if blocked is not None:
+            outcomes.append((blocked.outcome, blocked.because))
+        return _blocked_by(outcomes)
 
-    def _blocked(self, rule: StepRule) -> NeverStarted | None:
-        needed = {self._outcomes[name] for name in rule.needs}
-        options = [{self._outcomes[name] for name in group} for group in rule.options]
-        if "broken" in needed or any("broken" in group for group in options):
-            return "upstream_failed"
-        untaken = bool(rule.gate) and self._answers.get(rule.gate) is (not rule.taken)
-        if untaken or "skipped" in needed or any(group == {"skipped"} for group in options):
-            return "skipped"
-        return None
+    def _blocked(self, rule: StepRule) -> _Blocked | None:
+        outcomes = [(self._outcomes[name], name) for name in rule.needs]
+        for group in rule.options:
+            options = [(self._outcomes[name], name) for name in group]
+            outcomes += [option for option in options if option[0] == "broken"]
+            outcomes += options if all(outcome == "skipped" for outcome, _ in options) else []
+        if rule.gate and self._answers.get(rule.gate) is (not rule.taken):
+            outcomes.insert(0, ("skipped", rule.gate))
+        return _blocked_by(outcomes)
 
 
-_OUTCOME: Mapping[NeverStarted, Outcome] = {"upstream_failed": "broken", "skipped": "skipped"}
+def _blocked_by(outcomes: Sequence[tuple[Outcome | None, str]]) -> _Blocked | None:
+    """Failure wins over skip."""
+    for outcome, name in outcomes:
+        if outcome == "broken":
+            return _Blocked("upstream_failed", name)
+    for outcome, name in outcomes:
+        if outcome == "skipped":
+            return _Blocked("skipped", name)
+    return None
 
 
-class ReadyTasks:
-    """The tasks that wait for a place, by step, the longest waiting first.
-
-    Args:
-        limits: how many tasks of a step may run at the same time, where that is limited.
-    """
-
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        self._limits = limits
-        self._running: dict[str, int] = {}
-        self._by_step: dict[str, deque[Task]] = {}
-
-    def add(self, tasks: Iterable[Task]) -> None:
-        """Tasks that can start."""
-        for task in tasks:
-            self._by_step.setdefault(task.step, deque()).append(task)
-
-    def end(self, task: Task) -> None:
-        """A task that was taken has ended."""
-        self._running[task.step] = self._running.get(task.step, 0) - 1
-
-    def take(self, takes: Any) -> Iterator[Task]:
-        """Take tasks out, as long as `takes(step)` answers that the step fits; a large one does not hold up others."""
-        for step in list(self._by_step):
-            waiting = self._by_step[step]
-            limit = self._limits.get(step)
-            while waiting and (limit is None or self._running.get(step, 0) < limit) and takes(step):
-                self._running[step] = self._running.get(step, 0) + 1
-                yield waiting.popleft()
-            if not waiting:
-                del self._by_step[step]
-
-    def pop(self) -> Task | None:
-        """The next task, whatever its size; None when there is none."""
-        for step, waiting in self._by_step.items():
-            task = waiting.popleft()
-            if not waiting:
-                del self._by_step[step]
-            return task
-        return None
+def _outcome_of_all(outcomes: Iterable[Outcome | None]) -> Outcome:
+    found = set(outcomes)
+    return "broken" if "broken" in found else "skipped" if found == {"skipped"} else "done"

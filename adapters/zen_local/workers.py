@@ -1,4 +1,4 @@
-"""The threads that run steps, and what of the machine they may take."""
+"""The threads that run steps."""
 
 from __future__ import annotations
 
@@ -7,45 +7,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zen_local.lowering import LocalStep
 from zen_local.scheduling import Task
 from zen_metadata.shim.run_step import StepResult
 
 
 @dataclass
-class Capacity:
-    """What of the machine is free at the moment; `places` is how many more steps may run at once."""
-
-    cpu: float
-    memory_bytes: int
-    gpu: int
-    places: int
-
-    def takes(self, step: LocalStep) -> bool:
-        """Whether the step fits beside what runs now."""
-        return self.cpu >= step.cpu and self.memory_bytes >= step.memory_bytes and self.gpu >= step.gpu
-
-    def take(self, step: LocalStep) -> None:
-        """The step begins."""
-        self._add(step, -1)
-
-    def give_back(self, step: LocalStep) -> None:
-        """The step has ended."""
-        self._add(step, 1)
-
-    def _add(self, step: LocalStep, sign: int) -> None:
-        self.places += sign
-        self.cpu += sign * step.cpu
-        self.memory_bytes += sign * step.memory_bytes
-        self.gpu += sign * step.gpu
-
-
-@dataclass
 class Finished:
-    """What a worker reports; without an error the task is done. `result` is that of a step without elements."""
+    """What a worker reports.
+
+    Attributes:
+        result: of a step without elements.
+        failed: the map indexes that failed; of a step without elements, None if it did.
+        error: what the first of them raised.
+    """
 
     task: Task
     result: StepResult | None
+    failed: frozenset[int | None]
     error: BaseException | None
     seconds: float
 
@@ -95,9 +73,8 @@ class Workers:
     def _serve(self) -> None:
         task = self._tasks.get()
         while task is not None:
-            done = self._work(task)
             try:
-                task = self._follow(done)
+                task = self._follow(self._work(task))
             except BaseException as failure:  # an observer's, say: nobody may wait for this thread for ever
                 self._failure = failure
                 self._over.set()

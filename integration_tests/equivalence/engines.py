@@ -17,6 +17,7 @@ import pytest
 from integration_tests.airflow.zen import Project
 from integration_tests.services.airflow_offline import AirflowOffline
 from integration_tests.services.dagster import Dagster
+from integration_tests.services.kfp import Kfp
 from integration_tests.services.prefect import Prefect
 
 
@@ -137,6 +138,46 @@ for file, name, parameters in json.loads(sys.argv[1]):
 """
 
 
+@dataclass(frozen=True)
+class KfpEngine:
+    """The emitted pipelines by `kfp.local`, each task in a container of its own.
+
+    A container costs more than what most cases do in it, so that `cases` names those that tell something of KFP.
+    """
+
+    kfp: Kfp
+    orchestrator: str = "kfp"
+    target: str = "kfp"
+    cases: frozenset[str] = frozenset(
+        {
+            "branch_in_branch",
+            "element_fails",
+            "failure_wins_over_skip",
+            "hooks_after_failure",
+            "inputs_of_all_kinds",
+            "map_in_untaken_branch",
+            "map_of_nothing",
+            "tries_again",
+        }
+    )
+
+    def run(self, project: Project, runs: Sequence[PipelineRun]) -> None:
+        """In one process of KFP's environment; manifest and code from the artifact store."""
+        with compiled(project, runs, self.target) as folder:
+            project.zen("push", str(folder))
+            wanted = [
+                (
+                    folder / run.pipeline / f"{run.pipeline}.py",
+                    run.pipeline,
+                    {name: json.dumps(value) for name, value in run.parameters.items()},
+                )
+                for run in runs
+            ]
+            # Handing a run on to MLflow is the same code everywhere, and takes longer than all of a run's steps.
+            variables = {name: text for name, text in project.variables.items() if not name.startswith("MLFLOW_")}
+            self.kfp.run(wanted, variables=variables, folders=[project.folder.parent])
+
+
 @contextmanager
 def compiled(project: Project, runs: Sequence[PipelineRun], target: str) -> Iterator[Path]:
     """What `zen compile` makes of the pipelines, each in a folder of its own, until the end of the block."""
@@ -156,6 +197,7 @@ ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "airflow 3.3": lambda request: AirflowEngine(request.getfixturevalue("airflow3_offline")),
     "prefect": lambda request: PrefectEngine(request.getfixturevalue("prefect")),
     "dagster": lambda request: DagsterEngine(request.getfixturevalue("dagster")),
+    "kfp": lambda request: KfpEngine(request.getfixturevalue("kfp")),
     "airflow 2.11": lambda request: AirflowEngine(request.getfixturevalue("airflow211_offline")),
 }
 

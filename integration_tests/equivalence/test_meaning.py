@@ -54,7 +54,12 @@ def test_every_engine_makes_the_same_of_it(
 
 
 def can_run(engine: Engine, meaning: Meaning) -> bool:
-    """Whether the target has all that the case needs; what it lacks it refuses, which the static tier tests."""
+    """Whether the target has all that the case needs; what it lacks it refuses, which the static tier tests.
+
+    An engine whose runs are dear names the `cases` that tell something of it.
+    """
+    if meaning.label not in getattr(engine, "cases", {meaning.label}):
+        return False
     adapter = load_adapter(engine.target)
     table = adapter.support(adapter.options_model())
     return all(table[feature].level != "unsupported" for feature in meaning.needs)

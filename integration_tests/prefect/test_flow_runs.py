@@ -235,6 +235,11 @@ def test_a_flow_that_is_served_runs_without_a_worker(prefect: Prefect, project: 
     [
         ('work_pool = "nowhere"', {}, "error ZEN-A104: Prefect has no work pool 'nowhere'"),
         (
+            f'work_pool = "{POOL}"\nwork_pool_type = "docker"',
+            {},
+            f"error ZEN-A104: the work pool '{POOL}' is of type 'process'",
+        ),
+        (
             None,
             {"PREFECT_API_URL": "http://someone:pass@127.0.0.1:9/api"},
             "error ZEN-A106: Prefect's server cannot be",

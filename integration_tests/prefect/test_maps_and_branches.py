@@ -162,7 +162,7 @@ def partly(limit: int = 100):
         inner = add.with_options(name="inner").map(left=values)
         add.with_options(name="yes_then")(yes)
     with large.otherwise():
-        no = add.with_options(name="no")(count, 20)
+        no = add.with_options(name="no")(count, 2000)
     add.with_options(name="chosen")(either(yes, no))
     number.with_options(name="after_yes")(0).after(yes)
 
@@ -290,7 +290,7 @@ def test_what_prefect_shows_of_a_failed_element_and_of_an_untaken_branch(
     by_label = {(step["name"], step["map_index"]): step["status"] for step in document["steps"]}
     assert [by_label["more", index] for index in range(4)] == ["completed", "upstream_failed", "completed", "completed"]
     assert by_label["inner", None] == by_label["yes_then", None] == by_label["after_yes", None] == "skipped"
-    assert value_of(document, "chosen") == 6 + 20 + 1
+    assert value_of(document, "chosen") == 6 + 2000 + 1
 
 
 def test_a_hook_runs_in_the_flow_s_process_and_prints_to_its_log(

@@ -129,7 +129,7 @@ class DeployingAdapter(EmittingAdapter, Protocol):
 class RunObserver(Protocol):
     """Told what an engine does, as it does it; called from any thread, one call at a time.
 
-    An element of a map is told by `STEP[INDEX]`.
+    An element of a map is told by `STEP[INDEX]`. Errors are told in one line, `ValueError: …`, without secrets.
     """
 
     def run_started(self, run_id: str, steps: tuple[str, ...]) -> None:
@@ -141,11 +141,15 @@ class RunObserver(Protocol):
     def map_started(self, step: str, elements: int) -> None:
         """A mapped step begins; its elements are told as `STEP[INDEX]`."""
 
-    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
+    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: str) -> None:
         """An attempt failed and another will follow."""
 
-    def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
-        """A step ended: completed, cached, failed, upstream_failed, skipped, cancelled."""
+    def step_finished(self, step: str, status: str, seconds: float, why: str) -> None:
+        """A step ended: completed, cached, failed, upstream_failed, skipped, cancelled.
+
+        Args:
+            why: the error, or what it was skipped for; "" where there is nothing to say.
+        """
 
     def step_output(self, step: str, text: str) -> None:
         """A line that the step printed."""
@@ -184,11 +188,17 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended; `error` is the exception of the step that failed first, the user's own where it was one."""
+    """How a run ended.
+
+    Attributes:
+        error: the exception of the step that failed first, the user's own where it was one.
+        traceback: what people read of it, without frames of Zen and without secrets.
+    """
 
     run_id: str
     status: str
     error: BaseException | None = None
+    traceback: str = ""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     Raises:
         DefinitionError: the definition is wrong.
         ParameterError: a parameter is unknown, missing or of the wrong type.
+        UnsupportedFeatureError: the pipeline uses what this machine lacks.
         AdapterError: the embedded engine is not installed.
         StoreUnavailableError: the run completed while the lineage store was away, so it cannot be read back yet.
         Exception: what the user's code in a step raised, unchanged.
@@ -24,7 +25,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     from zen_core.adapter.protocol import RunningAdapter, RunRequest
     from zen_core.adapter.registry import load_adapter
     from zen_core.client import Client
-    from zen_core.compiler.compile import read_options
+    from zen_core.compiler.compile import check_target
     from zen_core.compiler.manifest import build_manifest
     from zen_core.errors import AdapterError, StoreUnavailableError
 
@@ -32,13 +33,14 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     engine = load_adapter(LOCAL_ADAPTER)
     if not isinstance(engine, RunningAdapter):
         raise AdapterError(f"the adapter {LOCAL_ADAPTER!r} is no engine", hint="install zen-core again")
+    options, _ = check_target(built.spec, engine, built.settings)
     manifest = build_manifest(built.spec, built.functions, built.settings)
     request = RunRequest(
         manifest=manifest,
         functions=built.functions,
         settings=built.settings,
         parameters=dict(parameters),
-        options=read_options(engine, built.settings),
+        options=options,
     )
     outcome = engine.run(request)
     if outcome.error is not None:

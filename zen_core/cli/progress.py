@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 _SIGNS = {"completed": "✓", "cached": "✓", "failed": "✗", "upstream_failed": "✗", "cancelled": "■", "skipped": "-"}
 _WORST_FIRST = ("failed", "cancelled", "upstream_failed", "skipped")
 _LINES_KEPT_FREE = 4
+_LINES_OF_ONE_MAP = 5
+"""How many lines the elements of one map may have: when a thousand fail, the first few say why."""
 
 
 @dataclass
 class MapProgress:
-    """How far a map is: how many of its elements ended how, since when, and what the first failure was."""
+    """How far a map is: how many of its elements ended how, since when, and why the first of them failed."""
 
     elements: int
     began: float = field(default_factory=time.monotonic)
     ended: Counter[str] = field(default_factory=Counter)
-    error: str = ""
+    why: str = ""
+    lines: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -55,16 +58,15 @@ class SilentProgress:
         """See RunObserver."""
         self.maps[step] = MapProgress(elements)
 
-    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
+    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: str) -> None:
         """See RunObserver."""
 
-    def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
+    def step_finished(self, step: str, status: str, seconds: float, why: str) -> None:
         """See RunObserver."""
         self.status_by_step[step] = status
         if found := self.map_of(step):
             found.ended[status] += 1
-            if error is not None and not found.error:
-                found.error = describe_error(error)
+            found.why = found.why or why
 
     def map_of(self, step: str) -> MapProgress | None:
         """The map that `fit[3]` is an element of; None for what is none."""
@@ -112,21 +114,20 @@ class PlainProgress(SilentProgress):
 
     def step_started(self, step: str, attempt: int) -> None:
         """See RunObserver."""
-        if self.map_of(step) is None or attempt > 1:
+        if self.map_of(step) is None:
             self._write(f"{step}: started{_attempt(attempt)}")
 
-    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
+    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: str) -> None:
         """See RunObserver."""
-        self._write(f"{step}: {_retry_words(attempt, delay_seconds, error)}")
+        self._write_of_step(f"{step}: {_retry_words(attempt, delay_seconds, error)}", step)
 
-    def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
+    def step_finished(self, step: str, status: str, seconds: float, why: str) -> None:
         """See RunObserver."""
-        super().step_finished(step, status, seconds, error)
+        super().step_finished(step, status, seconds, why)
         took = f" in {format_seconds(seconds)}" if status in ("completed", "failed") else ""
-        why = f": {describe_error(error)}" if error is not None and status == "failed" else ""
         found = self.map_of(step)
         if found is None or status == "failed":
-            self._write(f"{step}: {status}{took}{why}")
+            self._write_of_step(f"{step}: {status}{took}{f': {why}' if why else ''}", step)
         if found is not None and found.is_over:
             took = f" in {format_seconds(time.monotonic() - found.began)}"
             self._write(f"{step.partition('[')[0]}: {found.words()}{took}")
@@ -135,6 +136,14 @@ class PlainProgress(SilentProgress):
         """See RunObserver."""
         for line in text.splitlines() if self._with_output else ():
             self._write(f"{step} | {line}")
+
+    def _write_of_step(self, line: str, step: str) -> None:
+        found = self.map_of(step)
+        if found is not None:
+            found.lines += 1
+            if found.lines > _LINES_OF_ONE_MAP:
+                return
+        self._write(line)
 
     def _write(self, line: str) -> None:
         if self._reader_left:
@@ -184,15 +193,15 @@ class LiveProgress(SilentProgress):
         self._began[step] = time.monotonic()
         self._notes[step] = _attempt(attempt).strip(" ()")
 
-    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: BaseException) -> None:
+    def step_retrying(self, step: str, attempt: int, delay_seconds: float, error: str) -> None:
         """See RunObserver."""
         self._notes[step] = _retry_words(attempt, delay_seconds, error)
 
-    def step_finished(self, step: str, status: str, seconds: float, error: BaseException | None) -> None:
+    def step_finished(self, step: str, status: str, seconds: float, why: str) -> None:
         """See RunObserver."""
-        super().step_finished(step, status, seconds, error)
+        super().step_finished(step, status, seconds, why)
         self._took[step] = seconds
-        self._notes[step] = describe_error(error) if error is not None and status == "failed" else ""
+        self._notes[step] = why
 
     def step_output(self, step: str, text: str) -> None:
         """See RunObserver."""
@@ -257,19 +266,13 @@ class LiveProgress(SilentProgress):
 
         status = next((status for status in _WORST_FIRST if found.ended[status]), "completed")
         note = Text(found.words() if len(found.ended) > 1 else "", style="dim", overflow="ellipsis", no_wrap=True)
-        if found.error:
-            note.append(f"  {found.error}")
+        if found.why:
+            note.append(f"  {found.why}")
         done = f"{found.ended.total()}/{found.elements}"
         if found.is_over:
             style = STATUS_STYLE.get(status, "")
             return Text(_SIGNS.get(status, " "), style), step, Text(status, style), Text(done, "dim"), note
         return self._spinner, step, Text("running", STATUS_STYLE["running"]), Text(done, "dim"), note
-
-
-def describe_error(error: BaseException) -> str:
-    """`ValueError: the first line of what it says`."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def printable(text: str, stream: IO[str]) -> str:
@@ -282,6 +285,6 @@ def _attempt(number: int) -> str:
     return f" (attempt {number})" if number > 1 else ""
 
 
-def _retry_words(attempt: int, delay_seconds: float, error: BaseException) -> str:
+def _retry_words(attempt: int, delay_seconds: float, error: str) -> str:
     when = f"in {format_seconds(delay_seconds)}" if delay_seconds else "now"
-    return f"{describe_error(error)}; attempt {attempt} begins {when}"
+    return f"{error}; attempt {attempt} begins {when}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from zen_core.contract.settings import Settings
 
 _FAILED = 1
+_LOGS_NAMED = 3
 
 
 @click.command()
@@ -120,14 +120,14 @@ def _engine() -> RunningAdapter:
 def _prepare(reference: str, settings: Settings, engine: RunningAdapter) -> RunRequest:
     from zen_core.adapter.protocol import RunRequest
     from zen_core.authoring.loading import load_pipeline
-    from zen_core.compiler.compile import read_options
+    from zen_core.compiler.compile import check_target
     from zen_core.compiler.manifest import build_manifest
 
-    options = read_options(engine, settings)
     built = load_pipeline(reference, settings).build(settings)
+    options, waived = check_target(built.spec, engine, settings)
+    if waived:
+        click.echo(f"left out here, as zen.toml says: {', '.join(feature.value for feature in waived)}", err=True)
     manifest = build_manifest(built.spec, built.functions, settings)
-    if images := sorted({step.environment.image or "" for step in built.spec.steps if step.environment} - {""}):
-        click.echo(f"note: steps run in this environment, not in {', '.join(images)}", err=True)
     return RunRequest(manifest=manifest, functions=built.functions, settings=settings, options=options)
 
 
@@ -169,7 +169,7 @@ def _report(outcome: RunOutcome, progress: SilentProgress, settings: Settings, *
         return
     interrupted = isinstance(outcome.error, KeyboardInterrupt)
     if outcome.error is not None and not interrupted:
-        click.echo(f"\n{_traceback(outcome.error, recorded)}\n", err=True)
+        click.echo(f"\n{_traceback(outcome)}\n", err=True)
     took = f" in {format_seconds(progress.seconds)}" if progress.seconds else ""
     run = short_id(outcome.run_id)
     failed = [step for step, status in progress.status_by_step.items() if status == "failed"]
@@ -177,7 +177,8 @@ def _report(outcome: RunOutcome, progress: SilentProgress, settings: Settings, *
     if recorded is None:
         lines.append("  the lineage store is away: the facts wait in the spool for 'zen sync'")
     elif failed:
-        lines += [f"  zen logs {run} {step}  shows what it printed" for step in failed]
+        lines += [f"  zen logs {run} {step}  shows what it printed" for step in failed[:_LOGS_NAMED]]
+        lines += [f"  … and {len(failed) - _LOGS_NAMED} more" for _ in failed[_LOGS_NAMED : _LOGS_NAMED + 1]]
     else:
         lines.append(f"  zen show {run}  shows what it made")
     click.echo("\n".join(lines), err=outcome.error is not None)
@@ -199,13 +200,8 @@ def _unrecorded_document(outcome: RunOutcome, progress: SilentProgress) -> dict[
     return {"run_id": outcome.run_id, "status": outcome.status, "steps": steps}
 
 
-def _traceback(error: BaseException, recorded: Any) -> str:
-    """What the step raised: as it was recorded, without frames of Zen and without secrets.
-
-    An error of Zen that no line of the user's raised is told as all of them are.
-    """
-    errors = [step.error for step in recorded.steps if step.error is not None] if recorded is not None else []
-    text = str(errors[0].traceback) if errors else "".join(traceback.format_exception(error))
-    if isinstance(error, ZenError) and "Traceback (most recent call last)" not in text:
-        return error_text(error.diagnostics)
-    return text.rstrip("\n")
+def _traceback(outcome: RunOutcome) -> str:
+    """What the step raised. An error of Zen that no line of the user's raised is told as all of them are."""
+    if isinstance(outcome.error, ZenError) and "Traceback (most recent call last)" not in outcome.traceback:
+        return error_text(outcome.error.diagnostics)
+    return outcome.traceback.rstrip("\n")

@@ -80,14 +80,7 @@ def compile_pipeline(
         BundleError: the code cannot be bundled.
     """
     _refuse_invalid(spec)
-    options = read_options(adapter, settings)
-    waived = check_features(
-        spec,
-        adapter=adapter.name,
-        support=adapter.support(options),
-        options=options,
-        able=lambda feature: _targets_with(feature, settings),
-    )
+    options, waived = check_target(spec, adapter, settings)
     roots = ImportRoots.of(settings)
     _refuse_unimportable(functions, roots)
     emitted = adapter.emit(EmissionRequest(spec, zen_core.__version__, options, waived))
@@ -107,6 +100,24 @@ def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
     text = json.dumps(spec.to_json(), sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
     file = EmittedFile(f"{spec.name}.ir.json", text.encode())
     return CompiledPipeline((file,), (), f"{spec.name} as IR: {_count(len(spec.steps), 'step')}, {spec.digest}")
+
+
+def check_target(spec: PipelineSpec, adapter: Adapter, settings: Settings) -> tuple[AdapterOptions, tuple[Feature, ...]]:
+    """The adapter's options, and the features that it lacks and the project waives.
+
+    Raises:
+        ConfigError: the adapter's options are wrong.
+        UnsupportedFeatureError: the target cannot express what the pipeline uses; names every use.
+    """
+    options = read_options(adapter, settings)
+    waived = check_features(
+        spec,
+        adapter=adapter.name,
+        support=adapter.support(options),
+        options=options,
+        able=lambda feature: _targets_with(feature, settings),
+    )
+    return options, waived
 
 
 def read_options(adapter: Adapter, settings: Settings) -> AdapterOptions:

@@ -102,8 +102,9 @@ def _refuse_what_would_fail(request: DeployRequest, adapter: DeployingAdapter, c
 
     settings = request.settings
     written = load_settings(settings.root, stack=settings.stack, environ={})
-    credentials = getattr(request.options, "credentials", {})
-    found = examine_for_workers(request.pipeline, settings, written, credentials)
+    # What the orchestrator itself sets for each task: from its secrets, or as it stands in the options.
+    given = {**getattr(request.options, "env", {}), **getattr(request.options, "credentials", {})}
+    found = examine_for_workers(request.pipeline, settings, written, given)
     problems = [*found.problems, *adapter.find_deployment_problems(request)]
     store = examine_store(settings)
     if store.problems and not problems:

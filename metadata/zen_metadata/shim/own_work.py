@@ -161,7 +161,8 @@ def _too_many(count: int, max_elements: int, limit_name: str, chunk: int, where:
     limit = f"{max_elements // chunk} tasks" if chunk > 1 else f"{max_elements} elements"
     raise_it = f", or raise {limit_name}" if limit_name else ""
     return MapError(
-        f"the list has {count} elements, and this target runs {max_elements} at most",
+        f"the list has {count} elements, and {limit_name or 'this target'} lets {max_elements} run at most: "
+        f"map with chunk={needed}",
         where=where,
         why=f"{limit_name or 'its limit'} is {limit}" + (f" of {chunk} elements" if chunk > 1 else ""),
         hint=f"let a task run several: .map(..., chunk={needed}){raise_it}",

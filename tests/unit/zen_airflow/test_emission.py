@@ -47,9 +47,17 @@ GOLDENS = {
         name: find_case(name).spec
         for name in ("diamond", "two_outputs", "ordering_only", "parameters", "hostile", "awkward_names", "many_leaves")
     },
+    "maps_and_branches": find_case("maps_and_branches").spec,
     **{
         case_using(feature).name: case_using(feature).spec
-        for feature in (Feature.RETRY_BACKOFF, Feature.TIMEOUT, Feature.SCHEDULE_CATCH_UP, Feature.TAGS)
+        for feature in (
+            Feature.MAP_CHAIN,
+            Feature.NESTED_CONDITION,
+            Feature.RETRY_BACKOFF,
+            Feature.TIMEOUT,
+            Feature.SCHEDULE_CATCH_UP,
+            Feature.TAGS,
+        )
     },
     "on_kubernetes": ON_KUBERNETES,
 }

@@ -13,7 +13,7 @@ from zen_core.adapter.features import Feature
 from zen_core.adapter.protocol import EmissionRequest
 from zen_core.compiler.compile import compile_pipeline
 from zen_core.contract.settings import Settings
-from zen_core.errors import UnsupportedFeatureError
+from zen_core.errors import NameCollisionError, UnsupportedFeatureError
 from zen_core.testing.cases import all_cases, case_using, find_case
 from zen_core.testing.conformance.emitted import supports
 from zen_dagster import DagsterAdapter
@@ -91,7 +91,7 @@ def test_pods_are_asked_for_what_the_step_needs():
 
 def test_a_pool_is_the_ops():
     options = DagsterOptions(steps={"diamond": {"left": {"pool": "gpu"}}})
-    assert '@dg.op(ins=after("load"), out=dg.Out(dg.Nothing), pool="gpu")\ndef left(' in emit(
+    assert '@op(ins=after("load"), out=dg.Out(dg.Nothing), pool="gpu")\ndef left(' in emit(
         find_case("diamond").spec, options
     )
 
@@ -115,6 +115,19 @@ def test_a_schedule_has_no_start_and_needs_defaults():
         "a scheduled run can only use defaults",
         "a Dagster schedule has no start: it runs from when it is turned on",
     ]
+
+
+@pytest.mark.parametrize("name", ["config", "output", "type", "input", "class"])
+def test_a_name_that_dagster_keeps_is_refused(name):
+    with pytest.raises(NameCollisionError, match=f"a pipeline cannot be called '{name}' here") as caught:
+        emit(find_case("single").spec.model_copy(update={"name": name}))
+    assert "does not load a job that has it" in caught.value.diagnostics[0].why
+
+
+def test_definitions_of_ops_are_named_after_the_job():
+    text = emit(find_case("diamond").spec)
+    assert 'JOB = "diamond"' in text
+    assert 'dg.op(name=f"{JOB}__{function.__name__}"' in text
 
 
 def test_a_gpu_type_needs_the_label():

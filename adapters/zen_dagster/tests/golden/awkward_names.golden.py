@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:0a3cf3ad12e0efe3abdc248ab0ec425606d8290558dba54b88c85704eb63e913"
+JOB = "awkward_names"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -21,152 +30,152 @@ def run_step(context, step):
     runtime.run_step(__file__, IR, context, step)
 
 
-@dg.op(out=dg.Out(dg.Nothing))
+@op(out=dg.Out(dg.Nothing))
 def load(context):
     run_step(context, "load")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def class_(context):
     run_step(context, "class")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def lambda_(context):
     run_step(context, "lambda")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def match(context):
     run_step(context, "match")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def filter_(context):
     run_step(context, "filter")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def print_(context):
     run_step(context, "print")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def self(context):
     run_step(context, "self")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def step(context):
     run_step(context, "step")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def result(context):
     run_step(context, "result")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def task(context):
     run_step(context, "task")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def dag(context):
     run_step(context, "dag")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def params(context):
     run_step(context, "params")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def ti(context):
     run_step(context, "ti")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def reason(context):
     run_step(context, "reason")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def run_id(context):
     run_step(context, "run_id")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def pod(context):
     run_step(context, "pod")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def pendulum(context):
     run_step(context, "pendulum")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def run_step_(context):
     run_step(context, "run_step")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def kwargs(context):
     run_step(context, "kwargs")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def context_(context):
     run_step(context, "context")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def flow(context):
     run_step(context, "flow")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def parameters_(context):
     run_step(context, "parameters")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def logger(context):
     run_step(context, "logger")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
-def op(context):
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
+def op_(context):
     run_step(context, "op")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def job(context):
     run_step(context, "job")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def config_(context):
     run_step(context, "config")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def dsl(context):
     run_step(context, "dsl")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def output_(context):
     run_step(context, "output")
 
 
-@dg.op(ins=after("load"), out=dg.Out(dg.Nothing))
+@op(ins=after("load"), out=dg.Out(dg.Nothing))
 def name(context):
     run_step(context, "name")
 
 
-@dg.op(
+@op(
     ins=after(
         "class",
         "lambda",
@@ -231,7 +240,7 @@ def awkward_names():
     flow_done = flow(after_load=load_done)
     parameters_done = parameters_(after_load=load_done)
     logger_done = logger(after_load=load_done)
-    op_done = op(after_load=load_done)
+    op_done = op_(after_load=load_done)
     job_done = job(after_load=load_done)
     config_done = config_(after_load=load_done)
     dsl_done = dsl(after_load=load_done)

@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:053b56b2c3f6c61614bf3d18fb3b660550e35b616528ac311c03dc190444fdc5"
+JOB = "hostile"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -81,147 +90,147 @@ def parameters(context):
     return context.resource_config
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_0(context):
     run_step(context, "echo_0")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_1(context):
     run_step(context, "echo_1")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_2(context):
     run_step(context, "echo_2")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_3(context):
     run_step(context, "echo_3")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_4(context):
     run_step(context, "echo_4")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_5(context):
     run_step(context, "echo_5")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_6(context):
     run_step(context, "echo_6")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_7(context):
     run_step(context, "echo_7")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_8(context):
     run_step(context, "echo_8")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_9(context):
     run_step(context, "echo_9")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_10(context):
     run_step(context, "echo_10")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_11(context):
     run_step(context, "echo_11")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_12(context):
     run_step(context, "echo_12")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_13(context):
     run_step(context, "echo_13")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_0(context):
     run_step(context, "constant_0")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_1(context):
     run_step(context, "constant_1")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_2(context):
     run_step(context, "constant_2")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_3(context):
     run_step(context, "constant_3")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_4(context):
     run_step(context, "constant_4")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_5(context):
     run_step(context, "constant_5")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_6(context):
     run_step(context, "constant_6")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_7(context):
     run_step(context, "constant_7")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_8(context):
     run_step(context, "constant_8")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_9(context):
     run_step(context, "constant_9")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_10(context):
     run_step(context, "constant_10")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_11(context):
     run_step(context, "constant_11")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_12(context):
     run_step(context, "constant_12")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def constant_13(context):
     run_step(context, "constant_13")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_nested(context):
     run_step(context, "echo_nested")
 

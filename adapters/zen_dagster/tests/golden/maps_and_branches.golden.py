@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:c0918c3a3a4007d065b07c68da37ba098a5a5e4ed129d80d93a1c45bc300a362"
+JOB = "maps_and_branches"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -40,27 +49,27 @@ def run_part(context, step):
     runtime.run_part(__file__, IR, context, step)
 
 
-@dg.op(out=dg.Out(dg.Nothing))
+@op(out=dg.Out(dg.Nothing))
 def numbers(context):
     run_step(context, "numbers")
 
 
-@dg.op(ins=after("numbers"), out=dg.DynamicOut(dg.Nothing))
+@op(ins=after("numbers"), out=dg.DynamicOut(dg.Nothing))
 def expand_increase(context):
     return expand(context, "expand_increase")
 
 
-@dg.op(ins=after("expand_increase"), out=dg.Out(dg.Nothing))
+@op(ins=after("expand_increase"), out=dg.Out(dg.Nothing))
 def increase(context):
     run_part(context, "increase")
 
 
-@dg.op(ins=after("increase"), out=dg.Out(dg.Nothing))
+@op(ins=after("increase"), out=dg.Out(dg.Nothing))
 def total(context):
     run_step(context, "total")
 
 
-@dg.op(
+@op(
     ins=after("total"),
     out={"yes": dg.Out(dg.Nothing, is_required=False), "no": dg.Out(dg.Nothing, is_required=False)},
 )
@@ -68,7 +77,7 @@ def when(context):
     return ask(context, "when")
 
 
-@dg.op(
+@op(
     description="Runs if 'when' answers yes: total > 10",
     ins=after("when", "numbers"),
     out=dg.DynamicOut(dg.Nothing),
@@ -77,44 +86,32 @@ def expand_double(context):
     return expand(context, "expand_double")
 
 
-@dg.op(
-    description="Runs if 'when' answers yes: total > 10",
-    ins=after("expand_double"),
-    out=dg.Out(dg.Nothing),
-)
+@op(description="Runs if 'when' answers yes: total > 10", ins=after("expand_double"), out=dg.Out(dg.Nothing))
 def double(context):
     run_part(context, "double")
 
 
-@dg.op(
-    description="Runs if 'when' answers yes: total > 10",
-    ins=after("when", "double"),
-    out=dg.Out(dg.Nothing),
-)
+@op(description="Runs if 'when' answers yes: total > 10", ins=after("when", "double"), out=dg.Out(dg.Nothing))
 def sum_doubled(context):
     run_step(context, "sum_doubled")
 
 
-@dg.op(
-    description="Runs if 'when' answers no: total > 10",
-    ins=after("when", "total"),
-    out=dg.Out(dg.Nothing),
-)
+@op(description="Runs if 'when' answers no: total > 10", ins=after("when", "total"), out=dg.Out(dg.Nothing))
 def small(context):
     run_step(context, "small")
 
 
-@dg.op(ins={"any_of_1": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+@op(ins={"any_of_1": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
 def chosen(context):
     run_step(context, "chosen")
 
 
-@dg.op(ins=after("increase"), out=dg.Out(dg.Nothing))
+@op(ins=after("increase"), out=dg.Out(dg.Nothing))
 def last(context):
     run_step(context, "last")
 
 
-@dg.op(ins=after("chosen", "total"), out=dg.Out(dg.Nothing))
+@op(ins=after("chosen", "total"), out=dg.Out(dg.Nothing))
 def in_list(context):
     run_step(context, "in_list")
 

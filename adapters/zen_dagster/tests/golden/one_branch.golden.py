@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:75d9d05f1a4551c7b5ebfe127d586fa2d022b0edd3064388da00d3b1fc5062e1"
+JOB = "one_branch"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -34,17 +43,17 @@ def parameters(context):
     return context.resource_config
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def load(context):
     run_step(context, "load")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def other(context):
     run_step(context, "other")
 
 
-@dg.op(
+@op(
     ins=after("load", "other"),
     out={"yes": dg.Out(dg.Nothing, is_required=False), "no": dg.Out(dg.Nothing, is_required=False)},
     required_resource_keys={"parameters"},
@@ -53,7 +62,7 @@ def when(context):
     return ask(context, "when")
 
 
-@dg.op(
+@op(
     description="Runs if 'when' answers yes: (load > 2) & ((depth == 4) | (~(other <= 1e+300)))",
     ins=after("when", "load"),
     out=dg.Out(dg.Nothing),
@@ -63,7 +72,7 @@ def first(context):
     run_step(context, "first")
 
 
-@dg.op(
+@op(
     description="Runs if 'when' answers yes: (load > 2) & ((depth == 4) | (~(other <= 1e+300)))",
     ins=after("when", "first"),
     out=dg.Out(dg.Nothing),
@@ -73,7 +82,7 @@ def second(context):
     run_step(context, "second")
 
 
-@dg.op(ins=after("other"), out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(ins=after("other"), out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def aside(context):
     run_step(context, "aside")
 

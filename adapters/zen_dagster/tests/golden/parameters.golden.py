@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:33bc8d122520d098aa201e61e7a4959a340b13743f64ec2c54a981739df59098"
+JOB = "parameters"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -45,82 +54,82 @@ def parameters(context):
     return context.resource_config
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_whole(context):
     run_step(context, "echo_whole")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_share(context):
     run_step(context, "echo_share")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_switch(context):
     run_step(context, "echo_switch")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_word(context):
     run_step(context, "echo_word")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_needed(context):
     run_step(context, "echo_needed")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_day(context):
     run_step(context, "echo_day")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_moment(context):
     run_step(context, "echo_moment")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_file(context):
     run_step(context, "echo_file")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_rates(context):
     run_step(context, "echo_rates")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_words(context):
     run_step(context, "echo_words")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_pair(context):
     run_step(context, "echo_pair")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_table(context):
     run_step(context, "echo_table")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_maybe(context):
     run_step(context, "echo_maybe")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_mode(context):
     run_step(context, "echo_mode")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_limit(context):
     run_step(context, "echo_limit")
 
 
-@dg.op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
+@op(out=dg.Out(dg.Nothing), required_resource_keys={"parameters"})
 def echo_anything(context):
     run_step(context, "echo_anything")
 

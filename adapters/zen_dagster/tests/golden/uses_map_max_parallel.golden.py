@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:cd627a9668176a4c99ed75acfeaa1b100b3b2e8f96f540f10fd8e3e5e2dfdc48"
+JOB = "uses_map_max_parallel"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -34,22 +43,22 @@ def run_part(context, step):
     runtime.run_part(__file__, IR, context, step)
 
 
-@dg.op(out=dg.Out(dg.Nothing))
+@op(out=dg.Out(dg.Nothing))
 def numbers(context):
     run_step(context, "numbers")
 
 
-@dg.op(ins=after("numbers"), out=dg.DynamicOut(dg.Nothing))
+@op(ins=after("numbers"), out=dg.DynamicOut(dg.Nothing))
 def expand_increase(context):
     return expand(context, "expand_increase")
 
 
-@dg.op(ins=after("expand_increase"), out=dg.Out(dg.Nothing), tags={"zen/map": "increase"})
+@op(ins=after("expand_increase"), out=dg.Out(dg.Nothing), tags={"zen/map": "increase"})
 def increase(context):
     run_part(context, "increase")
 
 
-@dg.op(ins=after("increase"), out=dg.Out(dg.Nothing))
+@op(ins=after("increase"), out=dg.Out(dg.Nothing))
 def total(context):
     run_step(context, "total")
 

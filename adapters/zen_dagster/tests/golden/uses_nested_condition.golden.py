@@ -8,11 +8,20 @@ import dagster as dg
 
 # Manifest and code, in the folder beside this file, must be of the same IR.
 IR = "sha256:27799562772cc6882157885850dfe173437a0a08943535b1d085d3fcfb1cf707"
+JOB = "uses_nested_condition"
 
 
 # What a step made is in Zen's stores, where the next one finds it: Dagster keeps the order, moves no data.
 def after(*steps):
     return {f"after_{step}": dg.In(dg.Nothing) for step in steps}
+
+
+# All jobs of a code location share the names of definitions. In the job, an op is called like its function.
+def op(**options):
+    def define(function):
+        return dg.op(name=f"{JOB}__{function.__name__}", **options)(function).alias(function.__name__)
+
+    return define
 
 
 def run_step(context, step):
@@ -27,12 +36,12 @@ def ask(context, gate):
     yield dg.Output(None, "yes" if runtime.ask(__file__, IR, context, gate) else "no")
 
 
-@dg.op(out=dg.Out(dg.Nothing))
+@op(out=dg.Out(dg.Nothing))
 def load(context):
     run_step(context, "load")
 
 
-@dg.op(
+@op(
     ins=after("load"),
     out={"yes": dg.Out(dg.Nothing, is_required=False), "no": dg.Out(dg.Nothing, is_required=False)},
 )
@@ -40,12 +49,12 @@ def when(context):
     return ask(context, "when")
 
 
-@dg.op(description="Runs if 'when' answers yes: load > 2", ins=after("when", "load"), out=dg.Out(dg.Nothing))
+@op(description="Runs if 'when' answers yes: load > 2", ins=after("when", "load"), out=dg.Out(dg.Nothing))
 def inner(context):
     run_step(context, "inner")
 
 
-@dg.op(
+@op(
     description="Runs if 'when' answers yes: load > 2",
     ins=after("when", "inner"),
     out={"yes": dg.Out(dg.Nothing, is_required=False), "no": dg.Out(dg.Nothing, is_required=False)},
@@ -54,7 +63,7 @@ def when_2(context):
     return ask(context, "when_2")
 
 
-@dg.op(
+@op(
     description="Runs if 'when_2' answers yes: inner > 100",
     ins=after("when_2", "inner"),
     out=dg.Out(dg.Nothing),
@@ -63,7 +72,7 @@ def high(context):
     run_step(context, "high")
 
 
-@dg.op(
+@op(
     description="Runs if 'when_2' answers no: inner > 100",
     ins=after("when_2", "inner"),
     out=dg.Out(dg.Nothing),
@@ -72,12 +81,12 @@ def low(context):
     run_step(context, "low")
 
 
-@dg.op(description="Runs if 'when' answers no: load > 2", ins=after("when", "load"), out=dg.Out(dg.Nothing))
+@op(description="Runs if 'when' answers no: load > 2", ins=after("when", "load"), out=dg.Out(dg.Nothing))
 def no(context):
     run_step(context, "no")
 
 
-@dg.op(ins={"any_of_1": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+@op(ins={"any_of_1": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
 def after_(context):
     run_step(context, "after")
 

@@ -237,7 +237,8 @@ def test_above_a_target_s_limit_nothing_is_begun(engine, mapped) -> None:
     engine.start("load")
     with pytest.raises(MapError) as caught:
         run_step(engine.call("expand_fit", max_elements=8, limit_name="core.max_map_length"), engine.workspace)
-    assert caught.value.message == "the list has 10 elements, and this target runs 8 at most"
+    message = "the list has 10 elements, and core.max_map_length lets 8 run at most: map with chunk=3"
+    assert caught.value.message == message
     assert "core.max_map_length is 4 tasks of 2 elements" in str(caught.value)
     assert ".map(..., chunk=3), or raise core.max_map_length" in str(caught.value)
     run_step(engine.call("expand_fit", max_elements=10), engine.workspace)

@@ -1,0 +1,124 @@
+"""When a task runs after others that were skipped, where Airflow's rules and the pipeline's differ.
+
+By default Airflow skips a task as soon as one before it is skipped, and does not wait for the others. So a failure that
+the task should have passed on stays hidden from what runs after a skip all the same: the reader of an `either`, and what
+collects a map (one over an empty list is skipped in Airflow, and done by the pipeline's rules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from zen_core.contract.bindings import EitherBinding, iter_leaves
+from zen_core.ir.graph import read_steps, upstream_edges
+from zen_core.ir.specs import StepSpec
+
+
+class SkipRules:
+    """The rules for the steps of one pipeline.
+
+    Args:
+        steps: in topological order.
+    """
+
+    def __init__(self, steps: Sequence[StepSpec]) -> None:
+        self._steps = {step.name: step for step in steps}
+        self._waits = upstream_edges(steps)
+        self._rules = {step.name: self._rule_of(step) for step in steps}
+        skippable: set[str] = set()
+        self._hiding: set[str] = set()
+        for step in steps:
+            waits = self._waits[step.name]
+            others = [name for name in waits if not self._same_map(step, name)]
+            if step.when or (not self._rules[step.name] and not skippable.isdisjoint(others)):
+                self._hiding.add(step.name)
+            if step.when or step.map or not skippable.isdisjoint(waits):
+                skippable.add(step.name)
+
+    def trigger_rule(self, step: StepSpec) -> str:
+        """When its task runs, where that is not "when all before it have succeeded".
+
+        That a step must be skipped for another reason than its gate is found in the task, which then skips itself.
+        """
+        return self._rules[step.name]
+
+    def guards(self, step: StepSpec) -> tuple[str, ...]:
+        """The steps that its task must wait for although it reads none of them, in the pipeline's order.
+
+        A step in a branch that was not taken may need one that fails. Airflow skips it without a look at that; its
+        readers must not run, and so have to wait for it themselves.
+        """
+        if not self._rules[step.name]:
+            return ()
+        hiding = [name for name in self._waits[step.name] if self._may_hide_from(step, name)]
+        found, gates = self._border(step, hiding)
+        if not found:
+            return ()
+        sure = [name for name in self._waits[step.name] if name not in hiding]
+        return tuple(self._without_implied(found, (*gates, *sure)))
+
+    def _rule_of(self, step: StepSpec) -> str:
+        waits = (*read_steps(step), *step.after)
+        through_skip = any(self._steps[name].map for name in waits)
+        if through_skip and not all(self._same_map(step, name) for name in waits):
+            return "none_failed"
+        leaves = (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))
+        if any(isinstance(leaf, EitherBinding) for leaf in leaves):
+            return "none_failed" if step.map else "none_failed_min_one_success"
+        return ""
+
+    def _same_map(self, step: StepSpec, name: str) -> bool:
+        """Whether another step is the expander of a step's map, or a step of it."""
+        if step.map is None:
+            return False
+        other = self._steps[name]
+        return name == step.map.expander or (other.map is not None and other.map.expander == step.map.expander)
+
+    def _may_hide_from(self, step: StepSpec, name: str) -> bool:
+        """Whether a step may be skipped, with a failure behind it, while the other one runs."""
+        other = self._steps[name]
+        return name in self._hiding and not (step.when and other.when == step.when)
+
+    def _border(self, step: StepSpec, hiding: Iterable[str]) -> tuple[list[str], list[str]]:
+        """What lies before the steps that may hide a failure: other steps, and the gates."""
+        found: dict[str, None] = {}
+        gates: dict[str, None] = {}
+        seen = set(hiding)
+        stack = list(seen)
+        while stack:
+            waits = self._waits[stack.pop()]
+            sure = [name for name in waits if not self._may_hide_from(step, name)]
+            known = [name for name in sure if self._steps[name].kind == "gate"]
+            gates.update(dict.fromkeys(known))
+            found.update(dict.fromkeys(name for name in sure if name not in known))
+            for name in waits:
+                if name not in sure and name not in seen and not self._is_before(name, known):
+                    seen.add(name)
+                    stack.append(name)
+        return list(found), list(gates)
+
+    def _without_implied(self, names: Sequence[str], done: Sequence[str]) -> Iterator[str]:
+        """Those that nothing which is waited for anyhow has waited for already."""
+        for name in sorted(names, key=self._places.__getitem__):
+            others = [other for other in (*names, *done) if other != name]
+            if name not in done and not self._is_before(name, others):
+                yield name
+
+    def _is_before(self, name: str, others: Iterable[str]) -> bool:
+        return any(self._before[other] >> self._places[name] & 1 for other in others)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self._steps)}
+
+    @cached_property
+    def _before(self) -> dict[str, int]:
+        """For each step all that comes before it, as the bits of a number: there may be many thousands."""
+        found: dict[str, int] = {}
+        for name, waits in self._waits.items():
+            bits = 0
+            for other in waits:
+                bits |= found[other] | 1 << self._places[other]
+            found[name] = bits
+        return found

@@ -1,0 +1,97 @@
+"""Kubeflow Pipelines without a cluster: its compiler, and `kfp.local`, which runs each task in a container.
+
+The test process never imports kfp: it runs in another environment, with other versions of what both use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from integration_tests.services.docker import IMAGE, ROOT, Docker
+from integration_tests.services.processes import ServiceError
+
+PREFIX = ROOT / ".venvs" / "kfp"
+DRIVER = Path(__file__).with_name("kfp_driver.py")
+
+
+class Kfp:
+    """KFP's environment; runs need a Docker daemon."""
+
+    def __init__(self, docker: Docker | None = None) -> None:
+        self._docker = docker
+
+    @staticmethod
+    def missing() -> str | None:
+        """What this machine lacks, as a sentence part; None when it has all."""
+        return None if (PREFIX / "bin" / "kfp").exists() else "needs .venvs/kfp: make .venvs/kfp/ready"
+
+    def compile(self, files: Sequence[tuple[Path, str]], *, variables: Mapping[str, str] | None = None) -> Any:
+        """KFP's YAML of each pipeline by name, of the modules that define them."""
+        text = json.dumps([[str(file), name] for file, name in files])
+        return self._drive("compile", text, {"ZEN_KFP_IMAGE": IMAGE, **(variables or {})})
+
+    def run(
+        self,
+        runs: Sequence[tuple[Path, str, Mapping[str, str]]],
+        *,
+        variables: Mapping[str, str],
+        folders: Sequence[Path],
+    ) -> list[str]:
+        """Run pipelines one after another; for each `completed`, or what KFP says of its failure.
+
+        Args:
+            runs: the module, the pipeline, and its arguments as KFP's form holds them.
+            variables: the environment of all containers.
+            folders: what the containers may write to.
+        """
+        if self._docker is None:
+            raise ServiceError("runs need a Docker daemon")
+        mounts = {**dict.fromkeys(self._docker.mounts, True), **dict.fromkeys(map(str, folders), False)}
+        environment = {
+            "PATH": f"{PREFIX / 'bin'}:/usr/bin:/bin",
+            "HOME": "/root",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            **variables,
+        }
+        given = {
+            "mounts": mounts,
+            "environment": environment,
+            "runs": [[str(file), name, dict(arguments)] for file, name, arguments in runs],
+        }
+        found = self._drive("run", json.dumps(given), {"ZEN_KFP_IMAGE": IMAGE, **self._docker.variables})
+        return [str(outcome) for outcome in found]
+
+    def python(self, *arguments: str, variables: Mapping[str, str] | None = None, expect: int = 0) -> str:
+        """Run KFP's Python; answer with what it printed, both streams."""
+        done = subprocess.run(
+            [str(PREFIX / "bin" / "python"), *arguments],
+            env={**_inherited(), **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        if done.returncode != expect:
+            raise ServiceError(f"{' '.join(arguments)[:200]} ended with {done.returncode}\n{done.stdout[-8000:]}")
+        return done.stdout
+
+    def _drive(self, command: str, text: str, variables: Mapping[str, str]) -> Any:
+        with tempfile.TemporaryDirectory(prefix="zen-kfp-answer-") as folder:
+            answer = Path(folder, "answer.json")
+            self.output = self.python("-P", str(DRIVER), command, str(answer), text, variables=variables)
+            return json.loads(answer.read_text())
+
+
+def _inherited() -> dict[str, str]:
+    own = {name: text for name, text in os.environ.items() if not name.startswith(("KFP", "PYTEST", "PYTHON", "ZEN_"))}
+    own.pop("VIRTUAL_ENV", None)
+    return own | {"PATH": f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
