@@ -86,6 +86,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.MAP_CHAIN: lowered("a mapped task group, in which one element does not wait for the others"),
     Feature.MAP_OF_MAP: lowered("a second mapping, which begins when the first has ended"),
     Feature.MAP_CHUNK: lowered("Airflow maps over parts; the shim runs the elements of one part"),
+    Feature.MAP_CHUNK_CHAIN: lowered(
+        "the task of a later step runs whatever became of the one before, for what is there"
+    ),
     Feature.MAP_MAX_PARALLEL: NATIVE,
     Feature.CONDITION: NATIVE,
     Feature.OTHERWISE: NATIVE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from datetime import timedelta
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from zen_airflow.lowering import END_TASK
@@ -188,11 +189,14 @@ def _from_dag(dag: Any) -> EmittedPipeline:
     required = {
         name for name, value in values.items() if "ArgNotSet" in type(value).__name__ or value is NotImplemented
     }
+    branches = _branches(dag)
     return EmittedPipeline(
         steps={
             task.task_id: EmittedStep(
                 upstream=frozenset(task.upstream_task_ids),
+                branch=branches.get(task.task_id),
                 mapped=_is_mapped(task),
+                max_parallel=task.max_active_tis_per_dagrun,
                 retries=task.retries,
                 retry_delay_seconds=task.retry_delay.total_seconds() if task.retries else 0.0,
                 timeout_seconds=task.execution_timeout.total_seconds() if task.execution_timeout else None,
@@ -206,6 +210,29 @@ def _from_dag(dag: Any) -> EmittedPipeline:
     )
 
 
+def _branches(dag: Any) -> dict[str, tuple[str, bool]]:
+    """For each task of a branch the gate's answer that lets it run, as the gate's own function has it."""
+    found = {}
+    for gate in dag.tasks:
+        if "choose" not in _calls(gate):
+            continue
+        function = gate.python_callable
+        told = FunctionType(function.__code__, {"choose": lambda gate, yes, no, /, **upstream: (yes, no)})
+        for answer, arm in zip((True, False), told(*[None] * function.__code__.co_argcount), strict=True):
+            found.update(dict.fromkeys(arm, (gate.task_id, answer)))
+    for task in dag.tasks:
+        if _is_mapped(task):
+            expanders = [name for name in task.upstream_task_ids if "expand" in _calls(dag.get_task(name))]
+            found.update((task.task_id, found[name]) for name in expanders if name in found)
+    return found
+
+
+def _calls(task: Any) -> tuple[str, ...]:
+    """The functions of the file that a task's own function calls."""
+    function = getattr(task, "python_callable", None)  # that of a mapped task is elsewhere
+    return function.__code__.co_names if function else ()
+
+
 def _is_mapped(task: Any) -> bool:
     """Whether the task itself is mapped, or lies in a group that is."""
-    return bool(getattr(task, "is_mapped", False)) or next(task.iter_mapped_task_groups(), None) is not None
+    return hasattr(task, "expand_input") or next(task.iter_mapped_task_groups(), None) is not None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 from zen_airflow.options import AirflowOptions, AirflowStepOptions
+from zen_airflow.skipping import SkipRules
 from zen_core.adapter.features import Feature
 from zen_core.adapter.form import FormField, form_field
 from zen_core.adapter.options import step_options
 from zen_core.codegen.names import free_identifier, refuse_name, target_identifiers
 from zen_core.codegen.tasks import refs_variables
-from zen_core.contract.bindings import EitherBinding, iter_leaves
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
 from zen_core.ir.graph import (
@@ -169,6 +169,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         for gate, branches in steps_by_gate(pipeline.steps).items()
     }
     maps = _lower_maps(pipeline, {*identifiers.values(), *variables.values()})
+    skips = SkipRules(pipeline.steps)
     followers = downstream_edges(pipeline.steps)
     return AirflowDag(
         dag_id=pipeline.name,
@@ -189,7 +190,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
                 upstream=_handed(step, mapped),
                 kind="map" if step.map else step.kind if step.kind != "hook" else "step",
                 arms=(arms[step.name][True], arms[step.name][False]) if step.kind == "gate" else ((), ()),
-                trigger_rule=_trigger_rule(step, mapped),
+                trigger_rule=skips.trigger_rule(step),
                 max_parallel=step.map.max_parallel if step.map else None,
                 retry=_lower_retry(step.retry),
                 execution_timeout_seconds=_back_stop(step),
@@ -199,7 +200,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
             for step in pipeline.steps
         ),
         maps=maps,
-        orderings=tuple(_orderings(pipeline, mapped, maps)),
+        orderings=tuple(_orderings(pipeline, mapped, maps, skips)),
         branches=tuple((gate, (*found[True], *found[False])) for gate, found in arms.items()),
         leaves=tuple(name for name, after in followers.items() if not after),
         may_hide_failure=bool(arms),
@@ -211,22 +212,6 @@ def _handed(step: StepSpec, mapped: Container[str]) -> tuple[str, ...]:
     """The steps whose refs a step is handed: those that it reads and that hand some over."""
     expander = step.map.expander if step.map else ""
     return tuple(name for name in read_steps(step) if name not in mapped and name != expander)
-
-
-def _trigger_rule(step: StepSpec, mapped: Mapping[str, StepSpec]) -> str:
-    """When a task runs, where that is not "when all before it have succeeded".
-
-    A map over an empty list is skipped in Airflow, and its collector runs with an empty list all the same. That a step
-    must be skipped for another reason is found in the task, which then skips itself.
-    """
-    chained = step.map.expander if step.map else ""
-    before = [mapped[name] for name in (*read_steps(step), *step.after) if name in mapped]
-    if any(other.map and other.map.expander != chained for other in before):
-        return "none_failed"
-    leaves = (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))
-    if any(isinstance(leaf, EitherBinding) for leaf in leaves):
-        return "none_failed_min_one_success"
-    return ""
 
 
 def _lower_maps(pipeline: PipelineSpec, taken: Iterable[str]) -> tuple[AirflowMap, ...]:
@@ -247,7 +232,7 @@ def _lower_maps(pipeline: PipelineSpec, taken: Iterable[str]) -> tuple[AirflowMa
 
 
 def _orderings(
-    pipeline: PipelineSpec, mapped: Mapping[str, StepSpec], maps: Iterable[AirflowMap]
+    pipeline: PipelineSpec, mapped: Container[str], maps: Iterable[AirflowMap], skips: SkipRules
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """What a step waits for beyond what it is handed, its gate, and the steps of its own group."""
     group_by_step = {step: number for number, found in enumerate(maps) for step in found.steps}
@@ -255,7 +240,8 @@ def _orderings(
         handed = _handed(step, mapped)
         expander = step.map.expander if step.map else ""
         own = group_by_step.get(step.name, -1)
-        waits = [name for name in (*read_steps(step), *step.after) if name not in handed and name != expander]
+        needed = (*read_steps(step), *step.after, *skips.guards(step))
+        waits = [name for name in needed if name not in handed and name != expander]
         if others := tuple(name for name in dict.fromkeys(waits) if own < 0 or group_by_step.get(name) != own):
             yield others, step.name
 

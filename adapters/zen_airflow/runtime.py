@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import Any
 
 from zen_airflow.versions import TESTED
 from zen_core.adapter.versions import find_untested, is_tested
+from zen_core.contract.bindings import EitherBinding, iter_leaves
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
 from zen_core.errors import StepSkipped
@@ -31,7 +32,7 @@ from zen_metadata.shim.workspace import Workspace, open_workspace
 _log = logging.getLogger("zen")
 _TICKING = frozenset({"scheduled", "backfill"})
 """The types of runs that stand for a tick of the schedule."""
-
+_BROKEN = frozenset({"failed", "upstream_failed"})
 
 Refs = Mapping[str, Mapping[str, Any]]
 """What the upstream tasks returned, by step; None for one that was skipped."""
@@ -108,12 +109,12 @@ def _opened(
                 manifest=manifest,
                 step=step,
                 run=_run_record(manifest, settings, context),
-                upstream={name: refs for name, refs in upstream.items() if refs is not None},
+                upstream=_handed_over(manifest, step, upstream, context),
                 look_up=not _is_cleared(task_instance),
                 own_process=True,
                 number=task_instance.try_number,
                 code_root=code_root,
-                log_url=str(getattr(task_instance, "log_url", "") or ""),
+                log_url=_log_url(task_instance),
                 engine={
                     "dag_id": task_instance.dag_id,
                     "run_id": task_instance.run_id,
@@ -128,6 +129,36 @@ def _opened(
         raise _skip_exception()(str(skipped)) from None
     finally:
         workspace.close()
+
+
+def _handed_over(
+    manifest: PipelineManifest, step: str, upstream: Refs, context: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """What the upstream tasks returned, without what is left of an earlier attempt at one that is skipped by now.
+
+    When a cleared gate answers the other way round, Airflow keeps the XComs of the branch that ran before.
+    """
+    found = {name: refs for name, refs in upstream.items() if refs is not None}
+    leaves = (leaf for item in manifest.steps[step].inputs for _, leaf in iter_leaves(item.binding))
+    options = {option.step for leaf in leaves if isinstance(leaf, EitherBinding) for option in leaf.options}
+    if not (asked := sorted(options & found.keys())):
+        return found
+    skipped = {task for task, state in _task_states(context, asked).items() if state == "skipped"}
+    return {name: refs for name, refs in found.items() if name not in skipped}
+
+
+def _task_states(context: Mapping[str, Any], tasks: Sequence[str] | None = None) -> dict[str, str]:
+    """The states of this run's tasks, of all or of some; those of a mapped one under any names."""
+    task_instance = context["ti"]
+    if hasattr(task_instance, "get_task_states"):  # Airflow 3
+        answer = task_instance.get_task_states(
+            dag_id=task_instance.dag_id, task_ids=tasks, run_ids=[task_instance.run_id]
+        )
+        return {task: str(state) for task, state in answer.get(task_instance.run_id, {}).items()}
+    found = context["dag_run"].get_task_instances()
+    return {
+        f"{item.task_id}[{item.map_index}]" if item.map_index >= 0 else item.task_id: str(item.state) for item in found
+    }
 
 
 def _skip_exception() -> type[Exception]:
@@ -156,10 +187,18 @@ def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None
     manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
     workspace = open_workspace(settings, remote=True)
     try:
-        status = close_run(workspace, _run_record(manifest, settings, context), manifest, code_root=code_root)
+        status = close_run(
+            workspace,
+            _run_record(manifest, settings, context),
+            manifest,
+            code_root=code_root,
+            log_url=_log_url(context["ti"]),
+        )
     finally:
         workspace.close()
-    if fail and status == "failed":
+    if status is None and fail:  # the lineage store is away: Airflow's word counts
+        status = "completed" if _BROKEN.isdisjoint(_task_states(context).values()) else "failed"
+    if status == "failed" and fail:
         from airflow.exceptions import AirflowFailException
 
         raise AirflowFailException("a step of this run failed, or could not run because of one that did")
@@ -203,7 +242,6 @@ def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping
     given = (context.get("logical_date") if scheduled else None) or getattr(dag_run, "run_after", None)
     # Airflow's times are pendulum's, whose arithmetic does not go with the standard library's.
     tick = datetime.fromisoformat((given or context["logical_date"]).isoformat())
-    log_url = str(getattr(task_instance, "log_url", "") or "")
     params = context["params"]
     return new_run(
         manifest,
@@ -213,9 +251,13 @@ def _run_record(manifest: PipelineManifest, settings: Settings, context: Mapping
         overrides={name: params[name] for name in manifest.parameters if name in params},
         tick=tick,
         scheduled_at=tick if scheduled else None,
-        run_url=_run_url(log_url),
+        run_url=_run_url(_log_url(task_instance)),
         engine={"dag_id": task_instance.dag_id, "run_id": task_instance.run_id},
     )
+
+
+def _log_url(task_instance: Any) -> str:
+    return str(getattr(task_instance, "log_url", "") or "")
 
 
 def _run_url(log_url: str) -> str:

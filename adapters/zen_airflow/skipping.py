@@ -1,8 +1,8 @@
 """When a task runs after others that were skipped, where Airflow's rules and the pipeline's differ.
 
 By default Airflow skips a task as soon as one before it is skipped, and does not wait for the others. So a failure that
-the task should have passed on stays hidden from what runs after a skip all the same: the reader of an `either`, and what
-collects a map (one over an empty list is skipped in Airflow, and done by the pipeline's rules).
+the task should have passed on stays hidden from what runs after a skip all the same: the reader of an `either`, and
+what collects a map (one over an empty list is skipped in Airflow, and done by the pipeline's rules).
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ class SkipRules:
 
     def _rule_of(self, step: StepSpec) -> str:
         waits = (*read_steps(step), *step.after)
+        chained = [name for name in waits if self._same_map(step, name) and self._steps[name].map]
+        if chained and step.map and step.map.chunk > 1:
+            return "all_done"  # of a task that failed for one of its elements, the others go on
         through_skip = any(self._steps[name].map for name in waits)
         if through_skip and not all(self._same_map(step, name) for name in waits):
             return "none_failed"

@@ -86,6 +86,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.MAP_CHAIN: NATIVE,
     Feature.MAP_OF_MAP: lowered("a second dynamic output, after the first is collected"),
     Feature.MAP_CHUNK: lowered("an op runs the elements of one part"),
+    Feature.MAP_CHUNK_CHAIN: unsupported(
+        "after an op that failed for one element, Dagster runs nothing for the others"
+    ),
     Feature.MAP_MAX_PARALLEL: lowered("a tag limit of the multiprocess executor, which the job then has"),
     Feature.CONDITION: lowered("an op with two optional outputs"),
     Feature.OTHERWISE: lowered("the other of the two optional outputs"),

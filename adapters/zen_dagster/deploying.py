@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +25,11 @@ from zen_dagster.options import DagsterOptions
 
 _OPTION = "[adapters.dagster] defs_folder"
 _SECONDS = 30.0
+_RELOAD_SECONDS = 300.0
+"""Dagster imports all that is in the code location."""
+_LOCATIONS = """
+{ locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { name } } } }
+"""
 _RELOAD = """
 mutation($location: String!) {
   reloadRepositoryLocation(repositoryLocationName: $location) {
@@ -54,7 +58,7 @@ def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
         why = f"it belongs to the project {owner!r}"
         message = f"{own.name} in the defs folder would be replaced"
         problems.append(Diagnostic("ZEN-A105", message, str(own), why=why, hint="rename one of the two pipelines"))
-    if options.webserver and (problem := _find_unreachable(options.webserver)):
+    if problem := _find_webserver_problem(options):
         problems.append(problem)
     return tuple(problems)
 
@@ -101,7 +105,7 @@ def examine(adapter: Adapter, options: DagsterOptions, settings: Settings) -> It
         problem = folder if isinstance(folder, Diagnostic) else None
         yield Check(component, options.defs_folder, problem)
     if options.webserver:
-        yield Check("dagster: webserver", options.webserver, _find_unreachable(options.webserver))
+        yield Check("dagster: webserver", options.webserver, _find_webserver_problem(options))
 
 
 def _installed_version() -> str | None:
@@ -126,11 +130,14 @@ def _folder(options: DagsterOptions, settings: Settings) -> Path | Diagnostic:
     return folder
 
 
-def _find_unreachable(address: str) -> Diagnostic | None:
+def _find_webserver_problem(options: DagsterOptions) -> Diagnostic | None:
+    """That the webserver does not answer, or does not know the code location; None where none is named."""
+    address, location = options.webserver, options.code_location
+    if not address or not location:
+        return None
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/server_info", timeout=_SECONDS):
-            return None
-    except (OSError, ValueError) as error:
+        names = sorted(entry["name"] for entry in _ask(address, _LOCATIONS)["locationStatusesOrError"]["entries"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return Diagnostic(
             "ZEN-A106",
             f"Dagster's webserver {address} does not answer",
@@ -138,22 +145,38 @@ def _find_unreachable(address: str) -> Diagnostic | None:
             why=str(getattr(error, "reason", error)),
             hint="start it, or correct the address; without it, Dagster loads the job when it starts again",
         )
+    if location in names:
+        return None
+    return Diagnostic(
+        "ZEN-A104",
+        f"Dagster has no code location {location!r}",
+        where="[adapters.dagster] code_location",
+        why=f"it has {', '.join(names) or 'none'}",
+        hint="correct the name: Dagster shows it under Deployment",
+    )
+
+
+def _ask(address: str, query: str, variables: dict[str, str] | None = None, *, seconds: float = _SECONDS) -> Any:
+    """The answer to a GraphQL query."""
+    body = json.dumps({"query": query, "variables": variables or {}}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address.rstrip('/')}/graphql", data=body, headers=headers)
+    with urllib.request.urlopen(request, timeout=seconds) as answer:
+        return json.load(answer)["data"]
 
 
 def _reload(address: str, location: str) -> None:
     """Have the webserver load the code location again. Raises DeploymentError where that fails."""
-    body = json.dumps({"query": _RELOAD, "variables": {"location": location}}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{address.rstrip('/')}/graphql", data=body, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            found: dict[str, Any] = json.load(answer)["data"]["reloadRepositoryLocation"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found: dict[str, Any] = _ask(address, _RELOAD, {"location": location}, seconds=_RELOAD_SECONDS)[
+            "reloadRepositoryLocation"
+        ]
+        inner: dict[str, Any] = found.get("locationOrLoadError") or {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(
             f"Dagster's webserver {address} did not load the code location {location!r} again: {error}",
             hint="the files are written: load the location by hand, in Dagster's UI under Deployment",
         ) from error
-    inner = found.get("locationOrLoadError") or {}
     message = found.get("message") or inner.get("message")
     if message:
         raise DeploymentError(

@@ -33,8 +33,8 @@ _log = logging.getLogger("zen")
 _DONE = ("completed", "cached")
 NO_PARTS = "none"
 """The mapping key that stands for an empty list: without any, Dagster would skip what collects the map."""
-SCHEDULED_TIME = "dagster/scheduled_execution_time"
-"""The tag that holds the tick of a scheduled run."""
+SCHEDULED_TIME = ".dagster/scheduled_execution_time"
+"""The tag that holds the tick of a scheduled run; Dagster does not show it."""
 
 
 def run_step(file: str, ir_digest: str, context: Any, step: str) -> None:
@@ -130,11 +130,7 @@ def _upstream(
 
 def _run_record(manifest: PipelineManifest, settings: Settings, context: Any) -> RunRecord:
     run = context.run
-    given = run.tags.get(SCHEDULED_TIME)
-    # Without a tick, when Dagster made the run: that is the same in every op.
-    tick = (
-        datetime.fromisoformat(given) if given else context.instance.get_run_record_by_id(run.run_id).create_timestamp
-    )
+    made_at, scheduled_at = _times(context)
     resources = (run.run_config or {}).get("resources") or {}
     values = (resources.get("parameters") or {}).get("config") or {}
     record = new_run(
@@ -143,8 +139,8 @@ def _run_record(manifest: PipelineManifest, settings: Settings, context: Any) ->
         orchestrator="dagster",
         run_key=run.run_id,
         overrides={name: values[name] for name in manifest.parameters if name in values},
-        tick=tick,
-        scheduled_at=tick if given else None,
+        tick=scheduled_at or made_at,
+        scheduled_at=scheduled_at,
         run_url=_page(run.run_id),
         engine={"run_id": run.run_id, "job": run.job_name},
     )
@@ -152,6 +148,17 @@ def _run_record(manifest: PipelineManifest, settings: Settings, context: Any) ->
         return record
     parent = RunIdentity(record.project, record.deployment, record.pipeline, run.parent_run_id)
     return replace(record, parent_run_id=parent.run_id)
+
+
+def _times(context: Any) -> tuple[datetime, datetime | None]:
+    """When the run was made, as Dagster knows it, and the tick of its schedule: the same in every op.
+
+    A re-execution stands for what its first run stood for, unless that one is deleted.
+    """
+    of_run = (context.instance.get_run_record_by_id(run_id) for run_id in (context.run.root_run_id, context.run_id))
+    record = next(found for found in of_run if found is not None)
+    given = record.dagster_run.tags.get(SCHEDULED_TIME)
+    return record.create_timestamp, datetime.fromisoformat(given) if given else None
 
 
 def _metadata(result: StepResult) -> dict[str, Any]:

@@ -1,318 +1,269 @@
-"""Hands a pipeline over: manifest and code go into the artifact store, a version of the pipeline into KFP.
+"""Hands a pipeline over: manifest and code go into the artifact store, the compiled pipeline to KFP's API.
 
-The installed SDK compiles and uploads, so that its settings for logins and proxies mean what they mean to `kfp`
-itself. A version is named by its content: deploying the same pipeline again changes nothing, and an older version
-runs what it ran when it was uploaded.
+The installed SDK compiles and uploads, so that its proxies, cookies and tokens mean what they mean to `kfp` itself.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
+import io
 import os
-import subprocess
-import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import PackageNotFoundError, version
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from zen_core.adapter.protocol import Adapter, Check, Deployment, DeployRequest
 from zen_core.adapter.versions import find_untested
+from zen_core.contract.canonical import digest_bytes
 from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE
-from zen_core.contract.settings import without_credentials
+from zen_core.contract.settings import Settings, without_credentials
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import DeploymentError
-from zen_kfp.lowering import KfpPipeline, KfpSchedule, kfp_name, lower_pipeline
+from zen_core.errors import DeploymentError, StoreError
+from zen_kfp.lowering import KfpPipeline, lower_pipeline
 from zen_kfp.options import KfpOptions
+from zen_kfp.schedule import plan_schedule
+from zen_kfp.server import TOKEN_VARIABLE, PipelineServer
 
-IMAGE_VARIABLE = "ZEN_KFP_IMAGE"
-"""The image of the tasks, for a project that names none."""
 _OPTIONS = "[adapters.kfp]"
-_INSTALL = 'pip install "zen-core[kfp]", or compile and upload where the SDK is: python NAME.py'
+ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 
 
 def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
     """All that keeps the pipeline from being deployed, found without changing anything."""
-    assert isinstance(request.options, KfpOptions)
-    options = request.options
-    problems = []
-    if options.image is None and not os.environ.get(IMAGE_VARIABLE):
-        hint = f"name it, or set {IMAGE_VARIABLE} here; it must hold zen-core and what the steps import"
-        problems.append(Diagnostic("ZEN-A104", "which image the tasks run in is not known", f"{_OPTIONS} image", hint))
-    if not {"ZEN_ARTIFACT_URL"} & (set(options.env) | set(options.credentials)):
-        problems.append(
-            Diagnostic(
-                "ZEN-S108",
-                "a task will need the address of the artifact store, and nothing says it",
-                where="ZEN_ARTIFACT_URL",
-                why="a task takes the manifest and the code from there, before it has read any settings",
-                hint="name it in [adapters.kfp.env], or a Kubernetes secret in [adapters.kfp.credentials]",
-            )
-        )
+    options = _options(request)
+    pipeline = lower_pipeline(request.pipeline, options)
+    problems = [*_find_missing_settings(request, pipeline)]
     try:
-        with _client(options) as client:
-            client.get_kfp_healthz()
-            known = _find_pipeline(client, kfp_name(request.pipeline.name))
-            if known is not None and not _is_own(known, request):
-                problems.append(_foreign(known, options))
+        with _server(options) as server:
+            problems += _find_foreign_pipeline(server, request, pipeline)
     except DeploymentError as error:
         problems += error.diagnostics
     return tuple(problems)
 
 
 def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
-    """Push, compile, upload, schedule. Raises DeploymentError, StoreError."""
-    options = request.options
-    assert isinstance(options, KfpOptions)
+    """Upload manifest, code and pipeline, and bring the recurring run up to date. Raises DeploymentError."""
+    options = _options(request)
     pipeline = lower_pipeline(request.pipeline, options)
-    changed = list(_push(request))
+    changed = [*_push(request)]
     package = _compile(request, pipeline)
-    name = f"zen-{hashlib.sha256(package).hexdigest()[:12]}"
-    with _client(options) as client:
-        known = _find_pipeline(client, pipeline.title)
-        if known is not None and not _is_own(known, request):
-            raise DeploymentError(diagnostics=[_foreign(known, options)])
-        if known is None:
-            known = _create_pipeline(client, pipeline, request, options)
-        found = _find_version(client, known.pipeline_id, name)
-        if found is None:
-            found = _upload(client, known.pipeline_id, name, package)
-            changed.append(f"pipeline version {pipeline.title}/{name}")
-        changed += _schedule(client, pipeline, options, known.pipeline_id, found.pipeline_version_id)
-    untested = find_untested(adapter, "kfp", version("kfp"))
-    start = f"kfp run create --experiment-name {options.experiment} --pipeline-name {pipeline.title}"
+    with _server(options) as server:
+        pipeline_id = server.find_pipeline(pipeline.name)
+        if pipeline_id is None:
+            pipeline_id = server.create_pipeline(pipeline.name, _description(request, pipeline))
+            changed.append(f"pipeline {pipeline.name}")
+        name = digest_bytes(package).partition(":")[2][:12]
+        version_id = server.find_version(pipeline_id, name)
+        if version_id is None:
+            version_id = server.upload_version(pipeline_id, name, package, f"IR {request.pipeline.digest}")
+            changed.append(f"version {name} of pipeline {pipeline.name}")
+        schedule = plan_schedule(request.pipeline, options, pipeline_id, version_id)
+        changed += server.bring_schedule_up_to_date(options.experiment, f"zen-{pipeline.name}", schedule)
+        warning = find_untested(adapter, "the KFP SDK", version("kfp"))
+    endpoint = f"--endpoint {options.host} " if options.host else ""
     return Deployment(
-        f"{pipeline.title}/{name}",
-        without_credentials(_address(options)),
+        pipeline.name,
+        _address(options),
         tuple(changed),
-        start=f"{start} --version {found.pipeline_version_id}",
-        warnings=(untested,) if untested else (),
+        start=f"kfp {endpoint}run create --experiment-name {options.experiment} --pipeline-id {pipeline_id} "
+        f"--version {version_id}",
+        warnings=(warning,) if warning else (),
     )
 
 
-def examine(adapter: Adapter, options: KfpOptions) -> Iterator[Check]:
-    """The installed SDK, and the API by asking how it is."""
+def examine(adapter: Adapter, options: KfpOptions, settings: Settings) -> Iterator[Check]:
+    """The installed SDK and its extension for Kubernetes, and the API."""
     try:
         found = version("kfp")
     except PackageNotFoundError:
         yield Check("kfp", "not installed here, which compiling does not need; deploying does")
         return
-    yield Check("kfp", found, find_untested(adapter, "kfp", found), is_warning=True)
-    address = without_credentials(_address(options))
-    if not address:
-        yield Check("kfp: API", "[adapters.kfp] endpoint is not set, so `zen deploy` has nowhere to upload to")
-        return
+    yield Check("kfp", found, find_untested(adapter, "the KFP SDK", found), is_warning=True)
+    if problem := _missing_image(options):
+        yield Check("kfp: image", "", problem)
+    component = "kfp: API"
     try:
-        with _client(options) as client:
-            client.get_kfp_healthz()
-            yield Check("kfp: API", address)
+        with _server(options) as server:
+            started = time.perf_counter()
+            server.check()
+            took = (time.perf_counter() - started) * 1000
+            yield Check(component, f"{_address(options)} ({took:.0f} ms)")
     except DeploymentError as error:
-        yield Check("kfp: API", address, error.diagnostics[0])
+        yield Check(component, _address(options), error.diagnostics[0])
 
 
-# -- what the tasks need ----------------------------------------------------------------------------------------
+def _options(request: DeployRequest) -> KfpOptions:
+    assert isinstance(request.options, KfpOptions)
+    return request.options
+
+
+# -- what containers need ---------------------------------------------------------------------------------------
+
+
+def _find_missing_settings(request: DeployRequest, pipeline: KfpPipeline) -> Iterator[Diagnostic]:
+    options = _options(request)
+    own_images = [task.image for task in pipeline.tasks]
+    if not all(own_images) or not pipeline.end_image:
+        if problem := _missing_image(options):
+            yield problem
+    if "ZEN_ARTIFACT_URL" not in options.variables:
+        yield Diagnostic(
+            "ZEN-A104",
+            "a container would not know the address of the artifact store, which holds its manifest and code",
+            f"{_OPTIONS} environment",
+            hint="name it: [adapters.kfp.environment] ZEN_ARTIFACT_URL, or its Secret in [adapters.kfp.credentials]",
+        )
+    if not request.settings.artifact_url:
+        yield Diagnostic(
+            "ZEN-A104",
+            "where manifest and code are to be put is not known here",
+            "ZEN_ARTIFACT_URL",
+            hint="set artifact_url in the stack that you deploy with, or ZEN_ARTIFACT_URL",
+        )
+
+
+def _missing_image(options: KfpOptions) -> Diagnostic | None:
+    if options.image is not None:
+        return None
+    hint = "name one that your cluster can pull, and that holds Zen and what the steps import"
+    return Diagnostic("ZEN-A104", "which image the containers run is not known", f"{_OPTIONS} image", hint=hint)
 
 
 def _push(request: DeployRequest) -> Iterator[str]:
-    """Put manifest and code into the artifact store; what is there already stays."""
+    """Put manifest and bundle where containers take them from; under their digests, so that nothing is replaced."""
     from zen_metadata.artifacts.store import ArtifactStore
     from zen_metadata.shim.code import bundle_location
-    from zen_metadata.shim.sidecar import manifest_location
+    from zen_metadata.shim.sidecar import manifest_location, read_pushed
 
     settings = request.settings
-    artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
-    content = {file.path.rpartition("/")[2]: file.content for file in request.files}
+    content = {Path(file.path).name: file.content for file in request.files if "/" in file.path}
     manifest = content[MANIFEST_FILE]
-    wanted = {manifest_location(hashlib.sha256(manifest).hexdigest()): manifest}
+    wanted = {manifest_location(manifest): manifest}
     if CODE_FILE in content:
-        wanted[bundle_location(json.loads(manifest)["code_digest"])] = content[CODE_FILE]
-    for location, data in wanted.items():
-        if not artifacts.exists(location):
-            artifacts.write_bytes(location, data)
-            yield location
+        wanted[bundle_location(read_pushed(manifest).code_digest)] = content[CODE_FILE]
+    try:
+        artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
+        for location, data in wanted.items():
+            if not artifacts.exists(location):
+                artifacts.write_bytes(location, data)
+                yield location
+    except StoreError as error:
+        raise DeploymentError(
+            "manifest and code cannot be put into the artifact store, from which containers take them",
+            where=without_credentials(settings.artifact_url),
+            why=error.message,
+            hint="deploy from where the artifact store can be written",
+        ) from error
+
+
+# -- KFP --------------------------------------------------------------------------------------------------------
 
 
 def _compile(request: DeployRequest, pipeline: KfpPipeline) -> bytes:
-    """KFP's YAML: what `python NAME.py` writes."""
-    with tempfile.TemporaryDirectory(prefix="zen-kfp-") as folder:
+    """What KFP's compiler makes of the emitted module."""
+    import importlib.util
+
+    from kfp import compiler
+
+    with tempfile.TemporaryDirectory(prefix="zen-kfp-") as temporary:
+        folder = Path(temporary)
         for file in request.files:
-            path = Path(folder, file.path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content)
-        done = subprocess.run(
-            [sys.executable, "-P", str(Path(folder, f"{pipeline.name}.py"))],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise DeploymentError(
-                "the SDK does not compile the emitted module",
-                code="ZEN-A106",
-                where=f"{pipeline.name}.py",
-                why=(done.stderr.strip().splitlines() or ["no reason given"])[-1],
-                hint=f"compile it by hand to see the whole of it: python {pipeline.name}.py",
-            )
-        return Path(folder, f"{pipeline.name}.yaml").read_bytes()
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file.path).write_bytes(file.content)
+        spec = importlib.util.spec_from_file_location("zen_emitted_pipeline", folder / f"{request.pipeline.name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            spec.loader.exec_module(module)
+            package = folder / "pipeline.yaml"
+            compiler.Compiler().compile(getattr(module, pipeline.identifier), str(package))
+        return package.read_bytes()
 
 
-# -- the API ----------------------------------------------------------------------------------------------------
-
-
-def _address(options: KfpOptions) -> str:
-    return options.endpoint or os.environ.get("KF_PIPELINES_ENDPOINT", "")
-
-
-@contextmanager
-def _client(options: KfpOptions) -> Iterator[Any]:
-    """The SDK's client. Raises DeploymentError for what keeps it from working."""
+@contextlib.contextmanager
+def _server(options: KfpOptions) -> Iterator[PipelineServer]:
+    """KFP's API. Raises DeploymentError where it cannot be used."""
     try:
-        from kfp import Client
-        from kfp_server_api.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
+        import kfp_server_api
+        import urllib3
     except ImportError as error:
         raise DeploymentError(
-            "the SDK of Kubeflow Pipelines is not installed here, and it is what deploys",
+            "the KFP SDK is not installed here, and it is what compiles and uploads",
             code="ZEN-A104",
-            hint=_INSTALL,
+            hint='pip install "zen-core[kfp]"; or upload what `kfp dsl compile` makes of the compiled file yourself',
         ) from error
     address = _address(options)
     if not address:
         raise DeploymentError(
             "which KFP to deploy to is not known",
             code="ZEN-A106",
-            where=f"{_OPTIONS} endpoint",
-            hint='name the address of its API: endpoint = "https://kubeflow.example.com/pipeline"',
+            where=f"{_OPTIONS} host",
+            hint=f"name the address of its API, or set {ENDPOINT_VARIABLE}",
         )
-    shown = without_credentials(address)
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")  # that it works with KFP 2 only; and links for notebooks
-            yield Client(host=address, namespace=options.namespace or "kubeflow")
-    except ApiException as error:
-        raise _refused(error, shown) from error
-    except (HTTPError, OSError, RuntimeError, TimeoutError, ValueError) as error:
+        # The SDK says on stdout what it uploads, and warns of its own age.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield PipelineServer.connect(options, os.environ.get(ENDPOINT_VARIABLE, ""))
+    except kfp_server_api.ApiException as error:
+        raise _refused(error, address) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise DeploymentError(
-            "the API of KFP cannot be reached",
+            "KFP's API cannot be reached",
             code="ZEN-A106",
-            where=shown,
+            where=address,
             why=f"{type(error).__name__}: {error}".splitlines()[0],
-            hint=f"forward its port, or correct {_OPTIONS} endpoint",
+            hint=f"correct {_OPTIONS} host; `kubectl port-forward svc/ml-pipeline 8888` makes it reachable from here",
         ) from error
 
 
 def _refused(error: Any, address: str) -> DeploymentError:
     if error.status in (401, 403):
         return DeploymentError(
-            "the API of KFP refuses this login",
+            "KFP's API refuses these credentials",
             code="ZEN-A107",
             where=address,
             why=f"it answered with HTTP {error.status}",
-            hint="log in as for `kfp pipeline list`, which must work with the same address",
+            hint=f"set {TOKEN_VARIABLE} to a bearer token; cookies and IAP are set up as for the `kfp` command",
         )
+    told = str(error.body or error.reason or "").strip().splitlines()[:1]
     return DeploymentError(
-        f"the API of KFP refused with HTTP {error.status}",
+        f"KFP's API refused with HTTP {error.status}",
         code="ZEN-A106",
         where=address,
-        why=str(error.reason or ""),
-        hint="its log says why; an API of another version than the SDK may not understand it",
+        why="".join(told)[:500],
+        hint="its log says more; an API of another version than the SDK may not understand it",
     )
 
 
-def _filter(name: str) -> str:
-    return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
+def _address(options: KfpOptions) -> str:
+    return without_credentials(options.host or os.environ.get(ENDPOINT_VARIABLE, ""))
 
 
-def _find_pipeline(client: Any, title: str) -> Any | None:
-    found = client.list_pipelines(filter=_filter(title), namespace=client.get_user_namespace() or None).pipelines or []
-    return next((item for item in found if item.display_name == title), None)
+def _description(request: DeployRequest, pipeline: KfpPipeline) -> str:
+    return "\n\n".join([*([pipeline.description] if pipeline.description else []), _owner(request)])
 
 
 def _owner(request: DeployRequest) -> str:
-    return f"zen-project:{request.settings.project} zen-pipeline:{request.pipeline.name}"
+    return f"zen-project: {request.settings.project}"
 
 
-def _is_own(known: Any, request: DeployRequest) -> bool:
-    return str(known.description or "").endswith(_owner(request))
-
-
-def _foreign(known: Any, options: KfpOptions) -> Diagnostic:
-    return Diagnostic(
-        "ZEN-A105",
-        f"KFP has a pipeline {known.display_name} already, which is not this one",
-        without_credentials(_address(options)),
-        why=f"its description is {str(known.description or '')[:120]!r}",
-        hint="rename the pipeline; KFP knows no underscores, so that `a_b` and `a__b` are the same to it",
-    )
-
-
-def _create_pipeline(client: Any, pipeline: KfpPipeline, request: DeployRequest, options: KfpOptions) -> Any:
-    from kfp_server_api import V2beta1Pipeline
-
-    described = f"{pipeline.description}\n{_owner(request)}".strip()
-    body = V2beta1Pipeline(display_name=pipeline.title, description=described, namespace=options.namespace)
-    return client._pipelines_api.pipeline_service_create_pipeline(body)
-
-
-def _find_version(client: Any, pipeline_id: str, name: str) -> Any | None:
-    found = client.list_pipeline_versions(pipeline_id, filter=_filter(name)).pipeline_versions or []
-    return next((item for item in found if item.display_name == name), None)
-
-
-def _upload(client: Any, pipeline_id: str, name: str, package: bytes) -> Any:
-    with tempfile.TemporaryDirectory(prefix="zen-kfp-") as folder:
-        path = Path(folder, "pipeline.yaml")
-        path.write_bytes(package)
-        return client.upload_pipeline_version(str(path), name, pipeline_id=pipeline_id)
-
-
-def _schedule(
-    client: Any, pipeline: KfpPipeline, options: KfpOptions, pipeline_id: str, version_id: str
-) -> Iterator[str]:
-    """Make the recurring run what the pipeline says; one that a person paused stays so."""
-    name = f"zen-{pipeline.title}"
-    wanted = pipeline.schedule
-    told = _describe(wanted, options, version_id) if wanted else ""
-    namespace = client.get_user_namespace() or None
-    listed = client.list_recurring_runs(filter=_filter(name), namespace=namespace).recurring_runs or []
-    known = [
-        item
-        for item in listed
-        if item.display_name == name and getattr(item.pipeline_version_reference, "pipeline_id", None) == pipeline_id
-    ]
-    if wanted and any(item.description == told for item in known):
-        return
-    paused = any(str(item.status).upper().endswith("DISABLED") for item in known)
-    for item in known:
-        client.delete_recurring_run(item.recurring_run_id)
-        yield f"recurring run {name} removed"
-    if wanted is None:
-        return
-    experiment = client.create_experiment(options.experiment, namespace=namespace)
-    client.create_recurring_run(
-        experiment.experiment_id,
-        name,
-        description=told,
-        start_time=wanted.start,
-        cron_expression=wanted.cron,
-        max_concurrency=wanted.max_concurrency,
-        no_catchup=not wanted.catch_up,
-        pipeline_id=pipeline_id,
-        version_id=version_id,
-        enabled=not paused,
-        service_account=options.service_account,
-    )
-    yield f"recurring run {name}"
-
-
-def _describe(schedule: KfpSchedule, options: KfpOptions, version_id: str) -> str:
-    """What the recurring run was made of, so that the same one is not made again."""
-    parts = [schedule.cron, f"at once {schedule.max_concurrency}", "catch up" if schedule.catch_up else "no catch-up"]
-    parts += [f"since {schedule.start}"] if schedule.start else []
-    parts += [f"as {options.service_account}"] if options.service_account else []
-    return f"zen: {', '.join(parts)}; version {version_id}"
+def _find_foreign_pipeline(
+    server: PipelineServer, request: DeployRequest, pipeline: KfpPipeline
+) -> Iterator[Diagnostic]:
+    found = server.find_description(pipeline.name)
+    if found is not None and _owner(request) not in found.splitlines():
+        first = next((line for line in found.splitlines() if line), "none")
+        yield Diagnostic(
+            "ZEN-A105",
+            f"KFP has a pipeline {pipeline.name!r} already, which is not this project's",
+            _address(_options(request)),
+            why=f"its description begins with: {first[:200]}",
+            hint="rename the pipeline",
+        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from zen_core.adapter.features import Feature
@@ -12,243 +11,302 @@ from zen_core.codegen.layout import Bracket, Expression, call, literal, mapping,
 from zen_core.codegen.literals import SourceText, join_source, py_identifier, py_literal
 from zen_core.codegen.tasks import header_lines
 from zen_core.codegen.templates import render_template
-from zen_kfp.lowering import END_TASK, LONGEST_RETRYING_SECONDS, Entry, KfpGroup, KfpPipeline, KfpTask
+from zen_kfp.lowering import KfpGroup, KfpPipeline, KfpResources, KfpTask, kfp_name
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def emit_pipeline(pipeline: KfpPipeline, *, zen_version: str, ir_digest: str, waived: tuple[Feature, ...]) -> str:
-    """The module's text."""
+    """The text of the pipeline's module."""
     options = pipeline.options
-    common = list(_common(pipeline))
-    tasks = list(iter_tasks(pipeline.entries))
-    uses_kubernetes = any("kubernetes." in line for line in common) or any(item.placing.node_selector for item in tasks)
+    writer = _Writer(pipeline)
+    text = {
+        "image": py_literal(pipeline.image),
+        "ir_digest": py_literal(ir_digest),
+        "imported": SourceText("compiler, dsl, kubernetes" if writer.uses_kubernetes else "compiler, dsl"),
+        "identifier": py_identifier(pipeline.identifier),
+        "end": statement(writer.end_component(), depth=1, before="return "),
+        "end_head": writer.head(py_identifier(pipeline.names.end), ()),
+    }
     return render_template(
         _TEMPLATES,
         "pipeline.py.j2",
         header=header_lines(
             f"A Kubeflow pipeline, {EMITTED_BY} {zen_version}. Do not edit: change the pipeline and compile it again.",
-            pipeline=pipeline.name,
+            pipeline=pipeline.pipeline,
             ir_digest=ir_digest,
             waived=(feature.value for feature in waived),
         ),
-        kfp_names=SourceText("compiler, dsl, kubernetes" if uses_kubernetes else "compiler, dsl"),
-        image_from_environment=options.image is None,
-        image=py_literal(options.image or ""),
-        ir_digest=py_literal(ir_digest),
-        run_constant=statement(mapping(_run(pipeline)), depth=0, before="RUN = "),
-        placeholder=SourceText("{{$}}"),
-        and_variables=SourceText("".join(f", {py_literal(name)}" for name in sorted(options.credentials))),
-        common=common,
-        definitions=list(_definitions(pipeline)),
-        pipeline_function=py_identifier(pipeline.identifier),
+        settings=list(_settings(options.environment, options.credentials, options.node_selector)),
+        retries=any(task.retry for task in pipeline.tasks),
+        components=[writer.component(task) for task in pipeline.tasks],
+        groups=[writer.group(item) for item in pipeline.items if isinstance(item, KfpGroup)],
+        pipeline=writer.pipeline(),
+        **text,
     )
 
 
-def iter_tasks(entries: Iterable[Entry]) -> Iterator[KfpTask]:
-    """All tasks, also those of branches and loops."""
-    for entry in entries:
-        if isinstance(entry, KfpTask):
-            yield entry
-        else:
-            yield from iter_tasks(entry.entries)
+def _settings(
+    environment: Mapping[str, str], credentials: Mapping[str, str], node_selector: Mapping[str, str]
+) -> Iterator[SourceText]:
+    """What is set on every task, besides KFP's cache."""
+    for name, value in sorted(environment.items()):
+        yield _method("task", "set_env_variable", [py_literal(name), py_literal(value)])
+    by_secret: dict[str, dict[str, str]] = {}
+    for name, reference in sorted(credentials.items()):
+        secret, _, key = reference.removeprefix("secret:").partition("/")
+        by_secret.setdefault(secret, {})[key] = name
+    for secret, variable_by_key in sorted(by_secret.items()):
+        arguments = [SourceText("task"), py_literal(secret), literal(variable_by_key)]
+        yield _method("kubernetes", "use_secret_as_env", arguments)
+    yield from _node_selector("task", node_selector)
 
 
-def _run(pipeline: KfpPipeline) -> dict[str, Expression]:
-    found: dict[str, Expression] = {"zen_run": SourceText("dsl.PIPELINE_JOB_ID_PLACEHOLDER")}
-    if pipeline.uses_tick:
-        found["zen_tick"] = SourceText("dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER")
-    return found
+def _node_selector(variable: str, labels: Mapping[str, str]) -> Iterator[SourceText]:
+    for key, value in sorted(labels.items()):
+        yield _method("kubernetes", "add_node_selector", [py_identifier(variable), py_literal(key), py_literal(value)])
 
 
-def _common(pipeline: KfpPipeline) -> Iterator[SourceText]:
-    """The settings of all tasks."""
-    options, task = pipeline.options, SourceText("task")
-    for name, value in sorted(options.env.items()):
-        keywords = {"name": py_literal(name), "value": py_literal(value)}
-        yield statement(call(SourceText("task.set_env_variable"), (), keywords), depth=1)
-    by_secret = sorted((*reference.split("/", 1), name) for name, reference in options.credentials.items())
-    for secret, found in groupby(by_secret, key=lambda item: item[0]):
-        # One call for each variable: two variables may take the same key.
-        for _, key, name in found:
-            keys: Mapping[str, Expression] = {
-                "secret_name": py_literal(secret),
-                "secret_key_to_env": literal({key: name}),
-            }
-            yield statement(call(SourceText("kubernetes.use_secret_as_env"), [task], keys), depth=1)
-    yield from _selectors(sorted(options.node_selector.items()), task)
-    if options.image_pull_secrets:
-        secrets = literal(list(options.image_pull_secrets))
-        yield statement(call(SourceText("kubernetes.set_image_pull_secrets"), [task, secrets]), depth=1)
-
-
-def _selectors(labels: Iterable[tuple[str, str]], task: SourceText) -> Iterator[SourceText]:
-    for label, value in labels:
-        keywords = {"label_key": py_literal(label), "label_value": py_literal(value)}
-        yield statement(call(SourceText("kubernetes.add_node_selector"), [task], keywords), depth=1)
-
-
-def _definitions(pipeline: KfpPipeline) -> Iterator[SourceText]:
-    """The components, the branches and loops from the inside out, and the pipeline itself."""
-    for task in iter_tasks(pipeline.entries):
-        yield _component(task, pipeline)
-    yield _component(KfpTask("", END_TASK, "end", ()), pipeline, command="end")
-    for group in _groups(pipeline.entries):
-        yield _group(group, pipeline)
-    yield _root(pipeline)
-
-
-def _groups(entries: Iterable[Entry]) -> Iterator[KfpGroup]:
-    for entry in entries:
-        if isinstance(entry, KfpGroup):
-            yield from _groups(entry.entries)
-            yield entry
-
-
-_STR, _LIST = SourceText("str"), SourceText("list")
-_OUTPUTS = {"gate": {"zen_taken": "dsl.OutputPath(str)"}, "expand": {"zen_parts": "dsl.OutputPath(list)"}}
-
-
-def _inputs(pipeline: KfpPipeline) -> dict[str, Expression]:
-    return dict.fromkeys((*_run(pipeline), *(parameter.name for parameter in pipeline.parameters)), _STR)
-
-
-def _component(task: KfpTask, pipeline: KfpPipeline, command: str = "") -> SourceText:
-    inputs = _inputs(pipeline)
-    if task.kind == "part":
-        inputs["zen_part"] = _STR
-    inputs |= {name: SourceText(kind) for name, kind in _OUTPUTS.get(task.kind, {}).items()}
-    given = call(
-        SourceText("zen_container"),
-        [py_literal(command or task.kind), py_literal(task.step)],
-        {"image": py_literal(task.image)} if task.image else {},
-    )
-    lines = (
-        SourceText("@dsl.container_component"),
-        _head(task.identifier, inputs),
-        statement(given, depth=1, before="return "),
-    )
-    return join_source("\n", lines)
-
-
-def _head(identifier: str, parameters: Mapping[str, Expression]) -> SourceText:
-    items = tuple((SourceText(f"{py_identifier(name)}: "), kind) for name, kind in parameters.items())
-    head = Bracket(SourceText(f"{py_identifier(identifier)}("), items, SourceText("):"))
-    return statement(head, depth=0, before="def ")
-
-
-def _group(group: KfpGroup, pipeline: KfpPipeline) -> SourceText:
-    """A pipeline with one `dsl.If`, or one `dsl.ParallelFor`."""
-    inputs = {parameter.name: _STR for parameter in pipeline.parameters}
-    if group.kind == "branch":
-        answer = py_literal("true" if group.taken else "false")
-        inside = SourceText(f"    with dsl.If(zen_taken == {answer}):")
-        inputs = {"zen_taken": _STR, **inputs}
-    else:
-        keywords = {"parallelism": py_literal(group.parallelism)} if group.parallelism else {}
-        loop = call(SourceText("dsl.ParallelFor"), [SourceText("zen_parts")], keywords)
-        inside = statement(loop, depth=1, before="with ", after=" as part:")
-        inputs = {"zen_parts": _LIST, **inputs}
-    lines = (
-        SourceText("@dsl.pipeline"),
-        _head(group.identifier, inputs),
-        *_given(pipeline),
-        inside,
-        *_entries(group.entries, pipeline),
-    )
-    return join_source("\n", lines)
-
-
-def _root(pipeline: KfpPipeline) -> SourceText:
-    described = {"description": py_literal(pipeline.description)} if pipeline.description else {}
-    decorator = call(SourceText("dsl.pipeline"), (), {"name": py_literal(pipeline.title), **described})
-    parameters = {
-        parameter.name: _STR if parameter.default is None else SourceText(f"str = {py_literal(parameter.default)}")
-        for parameter in pipeline.parameters
-    }
-    run = _run_argument(pipeline)
-    lines = (
-        statement(decorator, depth=0, before="@"),
-        _head(pipeline.identifier, parameters),
-        *_given(pipeline),
-        SourceText(f"    end = zen_task({END_TASK}({run}))"),
-        SourceText('    with dsl.ExitHandler(end, name="run"):'),
-        *_entries(pipeline.entries, pipeline),
-    )
-    return join_source("\n", lines)
-
-
-def _given(pipeline: KfpPipeline) -> Iterator[SourceText]:
-    if pipeline.parameters:
-        names = {parameter.name: py_identifier(parameter.name) for parameter in pipeline.parameters}
-        found = mapping(names)
-        spread: tuple[SourceText, Expression] = (SourceText("**"), SourceText("RUN"))
-        yield statement(Bracket(found.opening, (spread, *found.items), found.closing), depth=1, before="run = ")
-
-
-def _run_argument(pipeline: KfpPipeline) -> SourceText:
-    return SourceText("**run" if pipeline.parameters else "**RUN")
-
-
-def _entries(entries: Sequence[Entry], pipeline: KfpPipeline) -> Iterator[SourceText]:
-    used = {variable for entry in entries for variable in entry.after}
-    used |= {entry.decision for entry in entries if isinstance(entry, KfpGroup)}
-    for entry in entries:
-        if isinstance(entry, KfpTask):
-            settings = list(_settings(entry))
-            before = f"{entry.variable} = " if settings or entry.variable in used else ""
-            given: dict[str, Expression] = {"zen_part": SourceText("part")} if entry.kind == "part" else {}
-            yield _call(entry, given, _run_argument(pipeline), before, helper="zen_task")
-            yield from settings
-        else:
-            decision = "zen_taken" if entry.kind == "branch" else "zen_parts"
-            output = SourceText(f"{py_identifier(entry.decision)}.outputs[{py_literal(decision)}]")
-            names = {parameter.name: py_identifier(parameter.name) for parameter in pipeline.parameters}
-            before = f"{entry.variable} = " if entry.variable in used else ""
-            yield _call(entry, {decision: output, **names}, None, before)
-
-
-def _call(
-    entry: Entry, given: Mapping[str, Expression], run: SourceText | None, before: str, helper: str = ""
+def _method(
+    owner: str, name: str, arguments: Iterable[Expression], keywords: Mapping[str, Expression] | None = None
 ) -> SourceText:
-    items: list[tuple[SourceText, Expression]] = [
-        (SourceText(f"{py_identifier(name)}="), value) for name, value in given.items()
-    ]
-    if run:
-        items.append((SourceText(""), run))
-    name = py_identifier(entry.identifier)
-    opening = f"{helper}({name}(" if helper else f"{name}("
-    closing = SourceText("))" if helper else ")")
-    made = Bracket(SourceText(opening), tuple(items), closing)
-    if not entry.after:
-        return statement(made, depth=2, before=before)
-    after = tuple((SourceText(""), py_identifier(variable)) for variable in entry.after)
-    chained = Bracket(SourceText(f"{made.flat}.after("), after, SourceText(")"))
-    return statement(chained, depth=2, before=before)
+    """`owner.name(...)`, to be indented."""
+    return statement(call(SourceText(f"{py_identifier(owner)}.{py_identifier(name)}"), arguments, keywords), depth=0)
 
 
-def _settings(task: KfpTask) -> Iterator[SourceText]:
-    """What one task alone has: a line each."""
-    variable = py_identifier(task.variable)
-    placing = task.placing
-    calls: list[tuple[str, list[Expression], dict[str, Expression]]] = []
+class _Writer:
+    """Writes the functions of one pipeline."""
+
+    def __init__(self, pipeline: KfpPipeline) -> None:
+        self._pipeline = pipeline
+        self._names = pipeline.names
+        self._task_by_step = {task.step: task for task in pipeline.tasks}
+
+    @property
+    def uses_kubernetes(self) -> bool:
+        """Whether something is set that only Kubernetes has."""
+        options = self._pipeline.options
+        selected = any(task.node_selector for task in self._pipeline.tasks)
+        return bool(options.credentials or options.node_selector or selected)
+
+    # -- components --------------------------------------------------------------------------------------------------
+
+    def component(self, task: KfpTask) -> SourceText:
+        """A component: its decorator, head, docstring, and the one line that says what its container runs."""
+        names = self._names
+        output = {"run-step": names.refs, "ask": names.taken, "expand": names.parts}.get(task.command, "")
+        arguments: list[Expression] = [py_literal(task.command), py_literal(task.step)]
+        inputs = [self._identifier(name) for name in task.handed]
+        if task.command == "run-part":
+            inputs.insert(0, names.part)
+            arguments.append(_formatted("part", names.part))
+        if output:
+            arguments.append(_formatted("to", output))
+        keywords: dict[str, Expression] = {}
+        if task.handed:
+            handed = {name: SourceText(py_identifier(self._identifier(name))) for name in task.handed}
+            keywords["upstream"] = mapping(handed)
+        keywords |= self._given(task.image)
+        kind = "list" if output == names.parts else "str"
+        outputs = [(f"{output}: ", SourceText(f"dsl.OutputPath({kind})"))] if output else []
+        lines = [
+            SourceText("@dsl.container_component"),
+            self.head(py_identifier(task.identifier), [(f"{name}: ", SourceText("str")) for name in inputs], outputs),
+        ]
+        if task.description:
+            lines.append(SourceText(f"    {py_literal(task.description)}"))
+        lines.append(statement(call(SourceText("container"), arguments, keywords), depth=1, before="return "))
+        return join_source("\n", lines)
+
+    def end_component(self) -> Expression:
+        """What the closing container runs."""
+        return call(SourceText("container"), [py_literal("end-run")], self._given(self._pipeline.end_image))
+
+    def head(
+        self,
+        name: SourceText,
+        inputs: Iterable[tuple[str, SourceText]],
+        outputs: Iterable[tuple[str, SourceText]] = (),
+    ) -> SourceText:
+        """`def train(prepare: str, depth: str, refs: dsl.OutputPath(str)):`"""
+        parameters = [(f"{py_identifier(item)}: ", SourceText("str")) for item in self._pipeline.parameters]
+        items = tuple((SourceText(key), kind) for key, kind in (*inputs, *parameters, *outputs))
+        return statement(Bracket(SourceText(f"{name}("), items, SourceText("):")), depth=0, before="def ")
+
+    def _given(self, image: str) -> dict[str, Expression]:
+        """What every container is given: the run's parameters; and an image of its own, where it has one."""
+        found: dict[str, Expression] = {}
+        if self._pipeline.parameters:
+            found["parameters"] = mapping({name: py_identifier(name) for name in self._pipeline.parameters})
+        if image:
+            found["image"] = py_literal(image)
+        return found
+
+    # -- pipelines ---------------------------------------------------------------------------------------------------
+
+    def group(self, group: KfpGroup) -> SourceText:
+        """A pipeline within the pipeline."""
+        names = self._names
+        inputs = [(f"{names.taken}: ", SourceText("str"))] if group.gate else []
+        inputs += [(f"{names.parts}: ", SourceText("list"))] if group.expander else []
+        inputs += [(f"{self._identifier(name)}: ", SourceText("str")) for name in group.handed]
+        lines = [
+            statement(
+                call(SourceText("dsl.pipeline"), (), {"name": py_literal(kfp_name(group.identifier))}),
+                depth=0,
+                before="@",
+            ),
+            self.head(py_identifier(group.identifier), inputs),
+            *self._parameters(),
+        ]
+        depth = 1
+        if group.gate:
+            answer = py_literal("true" if group.taken else "false")
+            condition = SourceText(f"{py_identifier(names.taken)} == {answer}")
+            name = py_literal(group.gate if group.taken else f"not {group.gate}")
+            lines.append(_with(call(SourceText("dsl.If"), [condition], {"name": name}), depth))
+            depth += 1
+        if group.expander:
+            limit = {"parallelism": py_literal(group.max_parallel)} if group.max_parallel else {}
+            loop = call(SourceText("dsl.ParallelFor"), [py_identifier(names.parts)], limit)
+            lines.append(_with(loop, depth, after=f" as {py_identifier(names.part)}:"))
+            depth += 1
+        members = {task.step for task in group.tasks}
+        used = {name for task in group.tasks for name in task.handed} | {
+            name for task in group.tasks for name in task.after
+        }
+        for task in group.tasks:
+            lines += self._task(task, depth, used, members)
+        return join_source("\n", lines)
+
+    def pipeline(self) -> SourceText:
+        """The pipeline itself."""
+        pipeline, names = self._pipeline, self._names
+        decorator: dict[str, Expression] = {"name": py_literal(pipeline.name)}
+        if pipeline.description:
+            decorator["description"] = py_literal(pipeline.description)
+        parameters = tuple(
+            (SourceText(f"{py_identifier(name)}: "), SourceText("str" if text is None else f"str = {py_literal(text)}"))
+            for name, text in pipeline.parameters.items()
+        )
+        head = Bracket(SourceText(f"{py_identifier(pipeline.identifier)}("), parameters, SourceText("):"))
+        lines = [
+            statement(call(SourceText("dsl.pipeline"), (), decorator), depth=0, before="@"),
+            statement(head, depth=0, before="def "),
+            *self._parameters(),
+            *self._end_task(),
+            _with(call(SourceText("dsl.ExitHandler"), [SourceText(f"{names.end}_task")]), 1),
+        ]
+        used = {name for item in pipeline.items for name in (*item.handed, *item.after)}
+        used |= {name for item in pipeline.items if isinstance(item, KfpGroup) for name in (item.gate, item.expander)}
+        for item in pipeline.items:
+            if isinstance(item, KfpGroup):
+                lines += self._group_task(item, used)
+            else:
+                lines += self._task(item, 2, used, set(self._task_by_step))
+        return join_source("\n", lines)
+
+    def _parameters(self) -> list[SourceText]:
+        """`parameters = {"depth": depth}`, for all tasks."""
+        if not self._pipeline.parameters:
+            return []
+        values = mapping({name: py_identifier(name) for name in self._pipeline.parameters})
+        return [statement(values, depth=1, before=f"{py_identifier(self._names.parameters)} = ")]
+
+    def _end_task(self) -> list[SourceText]:
+        names = self._names
+        made = call(SourceText("configured"), [self._call(names.end, {})])
+        variable = f"{names.end}_task"
+        found = [statement(made, depth=1, before=f"{variable} = ")]
+        return [*found, *(_indented(line, 1) for line in _sizes(variable, self._pipeline.end_resources))]
+
+    def _task(self, task: KfpTask, depth: int, used: Collection[str], known: Collection[str]) -> Iterator[SourceText]:
+        """`train_task = configured(train(prepare=prepare_task.outputs["refs"], **parameters))`, and what is set on it.
+
+        Args:
+            used: steps and variables that something later in the function names.
+            known: the steps that are tasks of this function; the refs of others are its parameters.
+        """
+        names = self._names
+        inputs: dict[str, SourceText] = {}
+        if task.command == "run-part":
+            inputs[names.part] = py_identifier(names.part)
+        for name in task.handed:
+            own = self._identifier(name)
+            inputs[own] = self._output(name, names.refs) if name in known else py_identifier(own)
+        made = call(SourceText("configured"), [self._call(task.identifier, inputs)])
+        rest = [*_retries(task), *_sizes(task.variable, task.resources, self._pipeline.options.gpu_resource)]
+        rest += _node_selector(task.variable, task.node_selector)
+        rest += _after(task.variable, task.after)
+        named = bool(rest) or task.step in used or task.variable in used
+        yield statement(made, depth=depth, before=f"{py_identifier(task.variable)} = " if named else "")
+        yield from (_indented(line, depth) for line in rest)
+
+    def _group_task(self, group: KfpGroup, used: Collection[str]) -> Iterator[SourceText]:
+        """`branch_publish_task = branch_publish(taken=when_task.outputs["taken"], **parameters)`."""
+        names = self._names
+        inputs: dict[str, SourceText] = {}
+        if group.gate:
+            inputs[names.taken] = self._output(group.gate, names.taken)
+        if group.expander:
+            inputs[names.parts] = self._output(group.expander, names.parts)
+        for name in group.handed:
+            inputs[self._identifier(name)] = self._output(name, names.refs)
+        rest = list(_after(group.variable, group.after))
+        named = bool(rest) or group.variable in used
+        made = self._call(group.identifier, inputs)
+        yield statement(made, depth=2, before=f"{py_identifier(group.variable)} = " if named else "")
+        yield from (_indented(line, 2) for line in rest)
+
+    def _call(self, identifier: str, inputs: Mapping[str, SourceText]) -> Bracket:
+        """A call with these inputs, and the run's parameters."""
+        made = call(py_identifier(identifier), (), inputs)
+        if not self._pipeline.parameters:
+            return made
+        parameters = (SourceText("**"), py_identifier(self._names.parameters))
+        return Bracket(made.opening, (*made.items, parameters), made.closing)
+
+    def _output(self, step: str, output: str) -> SourceText:
+        return SourceText(f"{py_identifier(self._task_by_step[step].variable)}.outputs[{py_literal(output)}]")
+
+    def _identifier(self, step: str) -> str:
+        return self._task_by_step[step].identifier
+
+
+def _retries(task: KfpTask) -> Iterator[SourceText]:
     if task.retry:
-        keywords: dict[str, Expression] = {
-            "num_retries": py_literal(task.retry.times),
+        arguments = {
             "backoff_duration": py_literal(f"{task.retry.delay_seconds}s"),
             "backoff_factor": py_literal(task.retry.factor),
-            "backoff_max_duration": py_literal(f"{LONGEST_RETRYING_SECONDS}s"),
+            "backoff_max_duration": SourceText("A_YEAR"),
         }
-        calls.append(("set_retry", [], keywords))
-    if placing.cpu:
-        calls.append(("set_cpu_request", [py_literal(placing.cpu)], {}))
-    if placing.memory:
-        calls.append(("set_memory_request", [py_literal(placing.memory)], {}))
-        calls.append(("set_memory_limit", [py_literal(placing.memory)], {}))
-    if placing.gpu:
-        calls.append(("set_accelerator_type", [py_literal(placing.gpu_resource)], {}))
-        calls.append(("set_accelerator_limit", [py_literal(placing.gpu)], {}))
-    for method, arguments, keywords in calls:
-        yield statement(call(SourceText(f"{variable}.{method}"), arguments, keywords), depth=2)
-    for line in _selectors(placing.node_selector, variable):
-        yield SourceText(f"    {line}")
+        yield _method(task.variable, "set_retry", [py_literal(task.retry.times)], arguments)
+
+
+def _sizes(variable: str, resources: KfpResources, gpu_resource: str = "") -> Iterator[SourceText]:
+    if resources.cpu:
+        yield _method(variable, "set_cpu_request", [py_literal(resources.cpu)])
+    if resources.memory:
+        yield _method(variable, "set_memory_request", [py_literal(resources.memory)])
+        yield _method(variable, "set_memory_limit", [py_literal(resources.memory)])
+    if resources.gpu:
+        yield _method(variable, "set_accelerator_type", [py_literal(gpu_resource)])
+        yield _method(variable, "set_accelerator_limit", [py_literal(resources.gpu)])
+
+
+def _after(variable: str, others: tuple[str, ...]) -> Iterator[SourceText]:
+    if others:
+        yield _method(variable, "after", [py_identifier(name) for name in others])
+
+
+def _formatted(name: str, variable: str) -> SourceText:
+    """`f"--to={refs}"`"""
+    return SourceText(f'f"--{name}={{{py_identifier(variable)}}}"')
+
+
+def _with(expression: Expression, depth: int, after: str = ":") -> SourceText:
+    return statement(expression, depth=depth, before="with ", after=after)
+
+
+def _indented(lines: SourceText, depth: int) -> SourceText:
+    return SourceText("\n".join("    " * depth + line for line in lines.split("\n")))

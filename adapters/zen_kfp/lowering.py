@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from zen_core.adapter.features import Feature
+from zen_core.adapter.form import NO_DEFAULT, form_field
 from zen_core.adapter.options import step_options
 from zen_core.codegen.names import free_identifier, target_identifiers
 from zen_core.contract.conditions import condition_text
 from zen_core.ir.graph import read_steps, waits_of
-from zen_core.ir.specs import PipelineSpec, ResourceSpec, RetrySpec, StepSpec
+from zen_core.ir.specs import ParameterSpec, PipelineSpec, ResourceSpec, RetrySpec, StepSpec
 from zen_kfp.grouping import Branch, Group, Loop, group_steps
 from zen_kfp.limits import refuse_beyond_limits
 from zen_kfp.options import DEFAULT_IMAGE, KfpOptions, KfpStepOptions
-from zen_kfp.values import default_text
+from zen_kfp.values import to_text
 
 RESERVED = frozenset(
     {"dsl", "kubernetes", "compiler", "hashlib", "Path", "container", "configured"}
@@ -140,9 +141,7 @@ class KfpPipeline:
     @property
     def tasks(self) -> tuple[KfpTask, ...]:
         """All tasks, those of groups among them."""
-        return tuple(
-            task for item in self.items for task in (item.tasks if isinstance(item, KfpGroup) else (item,))
-        )
+        return tuple(task for item in self.items for task in (item.tasks if isinstance(item, KfpGroup) else (item,)))
 
 
 def lower_pipeline(pipeline: PipelineSpec, options: KfpOptions, *, waived: tuple[Feature, ...] = ()) -> KfpPipeline:
@@ -169,12 +168,16 @@ def lower_pipeline(pipeline: PipelineSpec, options: KfpOptions, *, waived: tuple
         names=lowering.names,
         items=lowering.items(),
         end_image=next((image for hook in hooks if (image := lowering.image_of(hook))), ""),
-        end_resources=_resources(
-            [hook.resources for hook in hooks if hook.resources and Feature.RESOURCES not in waived]
-        ),
+        end_resources=_resources([hook.resources for hook in hooks if hook.resources], waived),
         image=options.image or DEFAULT_IMAGE,
         options=options,
     )
+
+
+def default_text(parameter: ParameterSpec) -> str | None:
+    """A parameter's default as KFP's form shows it, in JSON; None where a run must give the parameter."""
+    default = form_field(parameter).default
+    return None if default is NO_DEFAULT else to_text(default)
 
 
 def kfp_name(name: str) -> str:
@@ -217,9 +220,7 @@ class _Lowering:
         self.names = KfpNames(*own, end=end)
         self.pipeline_identifier = self._claim(pipeline.name)
         self._group_names = {
-            group.steps[0].name: self._claim(_group_name(group))
-            for group in self._grouped
-            if isinstance(group, Group)
+            group.steps[0].name: self._claim(_group_name(group)) for group in self._grouped if isinstance(group, Group)
         }
         self._variables = {name: self._claim(f"{item.rstrip('_')}_task") for name, item in self._identifiers.items()}
         self._variable_of: dict[str, str] = {}
@@ -234,9 +235,7 @@ class _Lowering:
 
     def items(self) -> tuple[KfpTask | KfpGroup, ...]:
         """Tasks and groups in order."""
-        return tuple(
-            self._group(item) if isinstance(item, Group) else self._task(item, None) for item in self._grouped
-        )
+        return tuple(self._group(item) if isinstance(item, Group) else self._task(item, None) for item in self._grouped)
 
     def image_of(self, step: StepSpec) -> str:
         """The image that a step asks for, "" where it takes that of all steps."""
@@ -266,7 +265,7 @@ class _Lowering:
             description=self._describe(step),
             image=self.image_of(step),
             retry=_lower_retry(step.retry),
-            resources=_resources([step.resources] if step.resources else [], waived=self._waived),
+            resources=_resources([step.resources] if step.resources else [], self._waived),
             node_selector=self._node_selector(step),
         )
 
@@ -320,9 +319,8 @@ def _lower_retry(retry: RetrySpec | None) -> KfpRetry | None:
     return KfpRetry(retry.times, math.ceil(retry.delay_seconds), retry.backoff) if retry else None
 
 
-def _resources(asked: Sequence[ResourceSpec], *, waived: Iterable[Feature] = ()) -> KfpResources:
+def _resources(asked: Sequence[ResourceSpec], waived: Container[Feature]) -> KfpResources:
     """What is enough for each of these."""
-    waived = tuple(waived)
     cpu = max((item.cpu or 0 for item in asked), default=0)
     memory = max((item.memory_bytes or 0 for item in asked), default=0)
     gpu = max((item.gpu or 0 for item in asked), default=0)

@@ -1,241 +1,292 @@
-"""What an emitted container runs: `python3 -m zen_kfp.runtime COMMAND STEP IR MANIFEST EXECUTOR_INPUT VARIABLE...`.
+"""What a container of an emitted KFP pipeline runs: reads its arguments, and takes the step down the shim's road.
 
-Needs neither kfp nor Kubernetes. Manifest and code come from the artifact store, whose address is in the environment.
-KFP hands no refs over: what a step reads is found in the lineage store, by run and step.
+    python3 -m zen_kfp.runtime run-step train --manifest=… --ir=… --run=… --job=… --refs=load={…} --to=PATH
+
+Each argument is one text with its value, since KFP puts values of its own and of users into them. What is handed on is
+written to a file that KFP reads: refs, a condition's answer, or the parts of a map.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from zen_core.contract.bindings import iter_outputs
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
-from zen_core.diagnostics import render_all
+from zen_core.contract.values import TAG
+from zen_core.diagnostics import Diagnostic, render_all
 from zen_core.errors import ShimError, StepSkipped, ZenError
-from zen_metadata.lineage.records import RunRecord, StepRunOutputs
-from zen_metadata.query.rules import DONE
-from zen_metadata.shim.closing import close_run
-from zen_metadata.shim.elements import find_result, find_results
-from zen_metadata.shim.mapping import run_elements, tasks_of
-from zen_metadata.shim.masking import remember_secret
-from zen_metadata.shim.run_step import StepCall, refs_of, run_step
+from zen_kfp.values import to_text
+from zen_metadata.lineage.records import RunRecord
+from zen_metadata.query.rules import ANSWERS, DONE
+from zen_metadata.shim.calls import StepCall, refs_of
+from zen_metadata.shim.elements import find_result
 from zen_metadata.shim.runs import new_run
-from zen_metadata.shim.sidecar import fetch_sidecar
+from zen_metadata.shim.sidecar import open_pushed
 from zen_metadata.shim.workspace import Workspace, open_workspace
+
+UI_VARIABLE = "ZEN_KFP_URL"
+"""The environment variable that says where KFP's UI is."""
+_RETRY_VARIABLE = "KFP_RETRY_INDEX"
+"""Where newer versions of KFP say how often the task was tried before."""
+_log = logging.getLogger("zen")
 
 Refs = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class Given:
-    """What KFP gives a task: `{{$}}`, its executor input."""
+class Terminated(SystemExit):
+    """KFP, or whoever runs the container, asked it to end."""
 
-    values: Mapping[str, Any]
-    output_files: Mapping[str, Path]
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the emitted pipeline says to a container.
+
+    Attributes:
+        command: run-step, ask, expand, run-part or end-run.
+        manifest: the digest of the manifest, hexadecimal.
+        ir: the IR that the emitted file was made from.
+        run: KFP's id of the run.
+        job: KFP's name of the run.
+        refs: what the steps before handed over, by step, as text.
+        parameters: the run's parameters, by name, as text.
+        to: the file that KFP reads an output from.
+        part: of a mapped step: which part.
+    """
+
+    command: str
+    step: str
+    manifest: str
+    ir: str
+    run: str
+    job: str
+    refs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    to: str = ""
+    part: int = 0
 
     @classmethod
-    def read(cls, text: str) -> Given:
-        """From the JSON text."""
-        document = json.loads(text)
-        outputs = document.get("outputs", {}).get("parameters", {})
-        return cls(
-            document.get("inputs", {}).get("parameterValues", {}),
-            {name: Path(item["outputFile"]) for name, item in outputs.items()},
-        )
-
-    def write(self, name: str, value: str) -> None:
-        """Hand an output over."""
-        path = self.output_files[name]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(value, encoding="utf-8")
-
-
-class Task:
-    """One task of a run, and the stores that it works on. To be closed."""
-
-    def __init__(self, manifest: PipelineManifest, settings: Settings, code_root: Path | None, given: Given) -> None:
-        self.given = given
-        self._manifest = manifest
-        self._settings = settings
-        self._code_root = code_root
-        self.workspace: Workspace = open_workspace(settings, remote=True)
-
-    def run(self, step: str) -> Refs:
-        """Run a step, unless it is done in this run: KFP starts a task again whose pod was lost at its very end."""
-        earlier = find_result(self.workspace, self._run.run_id, step)
-        if earlier is not None and self._is_whole(earlier):
-            print(f"{step} is done in this run")
-            return refs_of(earlier.outputs)
-        return run_step(self._call(step), self.workspace).refs
-
-    def run_part(self, step: str) -> None:
-        """Run the elements of one part of a map that are not done in this run."""
-        part, size = int(self.given.values["zen_part"]), self._manifest.steps[step].chunk
-        indexes = range(part * size, (part + 1) * size)
-        # KFP does not say which attempt this is: the store does.
-        again = bool(find_results(self.workspace, self._run.run_id, step, indexes))
-        run_elements(self._call(step, number=2 if again else 1), self.workspace, chunk=part)
-
-    def parts(self, refs: Refs, expander: str) -> list[str]:
-        """The numbers of a map's parts, as texts: KFP would make floats of numbers."""
-        chunk = next((item.chunk for item in self._manifest.steps.values() if item.expander == expander), 1)
-        return [str(part) for part in tasks_of(refs, chunk)]
-
-    def end(self) -> None:
-        """Close the run: replay what was spooled, record how it ended, run the hooks, and hand it on to MLflow."""
-        close_run(self.workspace, self._run, self._manifest, code_root=self._code_root)
-
-    def close(self) -> None:
-        """Close the stores."""
-        self.workspace.close()
-
-    @cached_property
-    def _run(self) -> RunRecord:
-        key = str(self.given.values["zen_run"])
-        overrides, texts = read_parameters(self._manifest, self.given.values)
-        endpoint = str(self._settings.adapters.get("kfp", {}).get("endpoint") or "").rstrip("/")
-        return new_run(
-            self._manifest,
-            self._settings,
-            orchestrator="kfp",
-            run_key=key,
-            overrides=overrides,
-            texts=texts,
-            tick=read_tick(self.given.values.get("zen_tick")),
-            run_url=f"{endpoint}/#/runs/details/{key}" if endpoint else "",
-            engine={"run_id": key},
-        )
-
-    def _call(self, step: str, number: int = 1) -> StepCall:
-        return StepCall(
-            manifest=self._manifest,
-            step=step,
-            run=self._run,
-            upstream=self._upstream(step),
-            own_process=True,
-            number=number,
-            code_root=self._code_root,
-            engine={"run_id": self._run.run_key, "pod": os.environ.get("HOSTNAME", "")},
-            pass_output=True,
-        )
-
-    def _upstream(self, step: str) -> dict[str, Refs]:
-        """The refs of what the step reads, as other engines hand them over."""
-        steps = self._manifest.steps
-        read = {output.step for item in steps[step].inputs for output in iter_outputs(item.binding)}
-        found: dict[str, Refs] = {}
-        for name in sorted(read):
-            result = None if steps[name].expander else find_result(self.workspace, self._run.run_id, name)
-            if result is not None and result.status in DONE:
-                found[name] = refs_of(result.outputs)
-        return found
-
-    def _is_whole(self, result: StepRunOutputs) -> bool:
-        artifacts = self.workspace.artifacts
-        return result.status in DONE and all(artifacts.exists(item.location) for item in result.outputs.values())
-
-
-def read_parameters(manifest: PipelineManifest, values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-    """The parameters of a run, and which of them are texts that are still to be read by their declared type.
-
-    KFP's form holds JSON; what a person entered that is none, such as an unquoted word, is a text.
-    """
-    found: dict[str, Any] = {}
-    texts = set()
-    for name, parameter in manifest.parameters.items():
-        if name not in values:
-            continue
-        text = str(values[name])
+    def read(cls, arguments: Sequence[str]) -> Arguments:
+        """Read the command line. Raises ShimError for one that no emitted pipeline has."""
+        words = [item for item in arguments if not item.startswith("--")]
+        found: dict[str, Any] = {"refs": {}, "parameters": {}}
         try:
-            found[name] = json.loads(text, parse_constant=_refuse_constant)
-        except ValueError:
-            found[name] = text
-            texts.add(name)
-        if parameter.type == "str" and type(found[name]) is not str:
-            found[name] = text
-    return found, frozenset(texts)
+            for item in arguments:
+                if item.startswith("--"):
+                    name, _, value = item.removeprefix("--").partition("=")
+                    if name in ("refs", "parameter"):
+                        key, _, text = value.partition("=")
+                        found["refs" if name == "refs" else "parameters"][key] = text
+                    else:
+                        found[name] = int(value) if name == "part" else value
+            return cls(command=words[0], step="".join(words[1:2]), **found)
+        except (IndexError, TypeError, ValueError) as error:
+            raise ShimError(
+                "these are not the arguments of an emitted pipeline",
+                why=str(error),
+                hint="only KFP calls this, with what `zen compile --for kfp` wrote",
+            ) from error
 
+    @property
+    def upstream(self) -> dict[str, Refs]:
+        """The refs by step; without steps that made none, since they were skipped."""
+        found = {step: json.loads(text) for step, text in self.refs.items()}
+        return {step: refs for step, refs in found.items() if refs}
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
+    @property
+    def overrides(self) -> tuple[dict[str, Any], frozenset[str]]:
+        """The parameters' values, and the names of those that are texts to be read by the declared type.
 
-
-def read_tick(text: Any) -> datetime:
-    """The time that KFP says the run was scheduled at.
-
-    Where it says none, now: the first task that records the run decides for the others.
-    """
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")).astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)
+        Only what holds one of Zen's own tags is surely JSON: a default that is neither text, number, list nor object.
+        """
+        values: dict[str, Any] = {
+            name: json.loads(text) if f'"{TAG}"' in text and _is_json(text) else text
+            for name, text in self.parameters.items()
+        }
+        return values, frozenset(name for name, text in self.parameters.items() if values[name] is text)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the container was started for. Returns the exit code; what went wrong is on standard error."""
-    command, step, ir_digest, manifest_digest, executor_input, *variables = arguments
-    for variable in variables:
-        if value := os.environ.get(variable):
-            remember_secret(value)
-    given = Given.read(executor_input)
-    mask: Callable[[str], str] = str
+    """Do what the container is for. What the step's code raises passes through.
+
+    Returns:
+        The exit code: 0, also for a step that by the rules of the pipeline does not run.
+    """
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    # A container's first process ignores SIGTERM unless it says otherwise.
+    signal.signal(signal.SIGTERM, _end)
     try:
-        manifest, code_root = fetch_sidecar(_artifact_url(), ir_digest, manifest_digest)
-        task = Task(manifest, load_settings(code_root), code_root, given)
-        mask = task.workspace.mask
-        try:
-            _do(task, command, step)
-        finally:
-            task.close()
+        read = Arguments.read(arguments)
+        if read.command == "end-run":
+            _end_run(read)
+        else:
+            _write(read.to, _do(read))
     except ZenError as error:
-        print(mask(render_all(error.diagnostics)), file=sys.stderr)
-        return 1
-    except Exception:
-        print(mask(traceback.format_exc()), file=sys.stderr, end="")
+        print(render_all(error.diagnostics), file=sys.stderr)
         return 1
     return 0
 
 
-def _do(task: Task, command: str, step: str) -> None:
+def _end(number: int, frame: object) -> NoReturn:
+    raise Terminated(128 + number)
+
+
+def _do(read: Arguments) -> str:
+    """Run the step; the text that is handed on."""
     try:
-        if command == "end":
-            task.end()
-        elif command == "part":
-            task.run_part(step)
-        elif command == "gate":
-            task.given.write("zen_taken", "true" if task.run(step)["taken"]["value"] else "false")
-        elif command == "expand":
-            task.given.write("zen_parts", json.dumps(task.parts(task.run(step), step)))
-        else:
-            task.run(step)
+        with _opened(read) as (call, workspace):
+            if read.command == "run-part":
+                _run_part(call, workspace, read.part)
+                return ""
+            refs = _run(call, workspace)
+            if read.command == "ask":
+                return "true" if refs[ANSWERS["gate"]]["value"] else "false"
+            return to_text(_parts(call, refs) if read.command == "expand" else refs)
     except StepSkipped as skipped:
-        print(f"skipped: {skipped}")
-        # Neither branch runs then, and no part of a map.
-        for name in task.given.output_files:
-            task.given.write(name, "[]" if name == "zen_parts" else "skipped")
+        print(f"zen: {read.step} does not run: {skipped}")
+        # Later steps wait for this task, and find in the lineage store that nothing came of it.
+        return {"run-step": "{}", "expand": "[]"}.get(read.command, "")
 
 
-def _artifact_url() -> str:
-    url = os.environ.get("ZEN_ARTIFACT_URL", "")
-    if not url:
-        raise ShimError(
-            "a task needs the address of the artifact store",
-            code="ZEN-S108",
-            where="ZEN_ARTIFACT_URL",
-            why="it takes the manifest and the code from there",
-            hint="name it in [adapters.kfp.env], or a Kubernetes secret in [adapters.kfp.credentials]",
+def _run(call: StepCall, workspace: Workspace) -> Refs:
+    from zen_metadata.shim.run_step import run_step
+
+    # A container may end between its work and KFP's notice of it; and KFP tries a failed run again from where it was.
+    earlier = find_result(workspace, call.run.run_id, call.step)
+    if earlier is not None and earlier.status in DONE and _is_there(earlier.outputs.values(), workspace):
+        print(f"zen: {call.step} was done earlier in this run")
+        return refs_of(earlier.outputs)
+    result = run_step(call, workspace)
+    print(f"zen: {call.step} {result.status}")
+    return result.refs
+
+
+def _run_part(call: StepCall, workspace: Workspace, part: int) -> None:
+    from dataclasses import replace
+
+    from zen_metadata.shim.mapping import run_elements
+
+    # Older versions of KFP do not say whether the task was tried before: elements that are done are always kept.
+    run_elements(replace(call, number=max(call.number, 2)), workspace, chunk=part)
+
+
+def _parts(call: StepCall, refs: Refs) -> list[str]:
+    """The parts of a map, as texts: KFP makes floats of numbers."""
+    from zen_metadata.shim.mapping import tasks_of
+
+    chunk = next(step.chunk for step in call.manifest.steps.values() if step.expander == call.step)
+    return [str(number) for number in tasks_of(refs, chunk)]
+
+
+def _is_there(outputs: Any, workspace: Workspace) -> bool:
+    return all(workspace.artifacts.exists(item.location) for item in outputs)
+
+
+def _end_run(read: Arguments) -> None:
+    """Close the run: replay what was spooled, record how it ended, run the hooks, and hand it on to MLflow."""
+    from zen_metadata.shim.closing import close_run
+
+    manifest, settings, code_root = _prepare(read)
+    workspace = open_workspace(settings, remote=True)
+    try:
+        close_run(workspace, _run_record(read, manifest, settings), manifest, code_root=code_root)
+    finally:
+        workspace.close()
+
+
+@contextmanager
+def _opened(read: Arguments) -> Iterator[tuple[StepCall, Workspace]]:
+    """The call of a step, and the stores that it runs on."""
+    manifest, settings, code_root = _prepare(read)
+    workspace = open_workspace(settings, remote=True)
+    try:
+        yield (
+            StepCall(
+                manifest=manifest,
+                step=read.step,
+                run=_run_record(read, manifest, settings),
+                upstream=read.upstream,
+                own_process=True,
+                number=_tried_before() + 1,
+                code_root=code_root,
+                log_url=_page(read.run),
+                engine={"run_id": read.run, "job": read.job, "pod": os.environ.get("HOSTNAME", "")},
+                pass_output=True,
+                interrupts=(KeyboardInterrupt, Terminated),
+            ),
+            workspace,
         )
-    return url
+    finally:
+        workspace.close()
+
+
+def _prepare(read: Arguments) -> tuple[PipelineManifest, Settings, Path | None]:
+    # The address of the artifact store is needed before the bundle with the project's settings, and so the stacks, is
+    # there: it can only come from the environment.
+    artifact_url = os.environ.get("ZEN_ARTIFACT_URL", "")
+    if not artifact_url:
+        raise ShimError(
+            diagnostics=[
+                Diagnostic(
+                    "ZEN-S108",
+                    "a container needs the address of the artifact store, which holds its manifest and code",
+                    where="ZEN_ARTIFACT_URL",
+                    hint="name it in [adapters.kfp.environment], or its Secret in [adapters.kfp.credentials]",
+                )
+            ]
+        )
+    manifest, code_root = open_pushed(read.manifest, read.ir, artifact_url)
+    return manifest, load_settings(code_root), code_root
+
+
+def _run_record(read: Arguments, manifest: PipelineManifest, settings: Settings) -> RunRecord:
+    overrides, texts = read.overrides
+    return new_run(
+        manifest,
+        settings,
+        orchestrator="kfp",
+        run_key=read.run,
+        overrides=overrides,
+        texts=texts,
+        # KFP does not tell a task for which tick it runs. The first task of a run records what it says.
+        tick=datetime.now(UTC),
+        run_url=_page(read.run),
+        engine={"run_id": read.run},
+    )
+
+
+def _write(path: str, text: str) -> None:
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text, encoding="utf-8")
+
+
+def _page(run: str) -> str:
+    """The page of a run; "" where nobody said where KFP's UI is."""
+    address = os.environ.get(UI_VARIABLE, "")
+    return f"{address.rstrip('/')}/#/runs/details/{run}" if address else ""
+
+
+def _tried_before() -> int:
+    text = os.environ.get(_RETRY_VARIABLE, "")
+    return int(text) if text.isdigit() else 0
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

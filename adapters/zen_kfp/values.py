@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zen_core.adapter.form import NO_DEFAULT, form_field
 from zen_core.contract.canonical import canonical_json
-from zen_core.ir.specs import ParameterSpec
 
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -19,9 +17,3 @@ _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 def to_text(value: Any) -> str:
     """The canonical JSON of a value, without a brace in any of its texts."""
     return _JSON_TEXT.sub(lambda found: found[0].replace("{", "\\u007b").replace("}", "\\u007d"), canonical_json(value))
-
-
-def default_text(parameter: ParameterSpec) -> str | None:
-    """A parameter's default as KFP's form shows it; None where a run must give the parameter."""
-    default = form_field(parameter).default
-    return None if default is NO_DEFAULT else to_text(default)

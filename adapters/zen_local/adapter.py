@@ -31,6 +31,7 @@ class LocalAdapter:
             Feature.MAP_CHAIN: NATIVE,
             Feature.MAP_OF_MAP: NATIVE,
             Feature.MAP_CHUNK: NATIVE,
+            Feature.MAP_CHUNK_CHAIN: NATIVE,
             Feature.MAP_MAX_PARALLEL: NATIVE,
             Feature.CONDITION: NATIVE,
             Feature.OTHERWISE: NATIVE,

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -63,6 +63,14 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
         _project(workspace)
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run left of steps that are not run again: their step runs, and what became of each."""
+
+    states: Sequence[StepRunState]
+    outcomes: Mapping[str, Outcome]
+
+
 @dataclass
 class _Engine:
     """One run."""
@@ -81,11 +89,13 @@ class _Engine:
     def run(self) -> RunOutcome:
         started = time.monotonic()
         observer = Told(self.request.observer, self.workspace.mask)
+        chosen, needed = self._choose()
+        earlier = self._find_earlier(needed) if needed else Earlier((), {})
         stored = self.workspace.open_run(self.run_record, self.request.manifest.ir)
         observer.run_started(stored.run_id, tuple(self.plan.steps))
         try:
             with _terminate_as_interrupt():
-                first = self._begin(observer)
+                first = self._begin(chosen, earlier, observer)
                 if self.request.debug:
                     self._run_serially(first, observer)
                 else:
@@ -131,7 +141,7 @@ class _Engine:
         if task.part is None:
             self.refs[task.step] = refs
             observer.step_ended(task.step, _status_of(done), done.seconds, done.error)
-        return self._tell(self.schedule.settle(task, failed=done.failed, refs=refs), observer)
+        return self._tell(self.schedule.settle(task, completed=done.error is None, refs=refs), observer)
 
     def _tell(self, settled: Settled, observer: Told) -> list[Task]:
         """Tell of maps that begin and of what will never start; answer with what is ready."""
@@ -166,16 +176,14 @@ class _Engine:
         if task.part is None:
             return self._attempt_one(task, None, observer)
         started = time.monotonic()
-        failed: list[int | None] = []
         first_error: BaseException | None = None
         for index in self.schedule.elements(task):
             done = self._attempt_one(task, index, observer)
             observer.step_ended(label(task.step, index), _status_of(done), done.seconds, done.error)
-            failed += done.failed
             first_error = first_error or done.error
             if self.stopping.is_set():
                 break
-        return Finished(task, None, frozenset(failed), first_error, time.monotonic() - started)
+        return Finished(task, None, first_error, time.monotonic() - started)
 
     def _attempt_one(self, task: Task, index: int | None, observer: Told) -> Finished:
         step = self.plan.steps[task.step]
@@ -185,12 +193,12 @@ class _Engine:
         while True:
             try:
                 result = run_step(self._call(task.step, index, attempt, observer), self.workspace)
-                return Finished(task, result, frozenset(), None, time.monotonic() - started)
+                return Finished(task, result, None, time.monotonic() - started)
             except BaseException as error:
                 interrupted = isinstance(error, KeyboardInterrupt)
                 if interrupted and self.request.debug:
                     raise
-                failed = Finished(task, None, frozenset({index}), error, time.monotonic() - started)
+                failed = Finished(task, None, error, time.monotonic() - started)
                 if interrupted or attempt > step.further_attempts or self.stopping.is_set():
                     return failed
                 attempt += 1
@@ -232,46 +240,47 @@ class _Engine:
 
     # -- what an earlier run did -------------------------------------------------------------------------------------
 
-    def _begin(self, observer: Told) -> list[Task]:
+    def _begin(self, chosen: frozenset[str], earlier: Earlier, observer: Told) -> list[Task]:
         """The tasks that can start at once; what is not to run is taken from the latest run."""
-        chosen, needed = self._choose()
-        given = self._reuse_earlier(needed, observer) if needed else {}
-        chunks = {step.name: step.chunk for step in self.plan.steps.values()}
-        self.schedule = Schedule(self.plan.rules, chunks, chosen)
-        return self._tell(self.schedule.begin(given, self.refs), observer)
-
-    def _choose(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The steps to run, and those whose earlier results are needed."""
-        if self.request.only is not None:
-            return frozenset({self.request.only}), self.plan.before(self.request.only)
-        if self.request.from_step is not None:
-            chosen = {self.request.from_step, *self.plan.descendants(self.request.from_step)}
-            return frozenset(chosen), frozenset(self.plan.steps) - chosen
-        return frozenset(self.plan.steps), frozenset()
-
-    def _reuse_earlier(self, needed: frozenset[str], observer: Told) -> dict[str, Outcome]:
-        """Take over the step runs of the latest run that has them all; answer with what became of each step."""
-        states, outcomes = self._latest_states(needed)
-        for state in states:
+        for state in earlier.states:
             step, index = state.step_run.step, state.step_run.map_index
             result = reuse_step(self._call(step, index, 1, observer), self.workspace, state)
             if index is None:
                 self.refs[step] = dict(result.refs)
             observer.step_left_out(label(step, index), result.status)
-        return outcomes
+        chunks = {step.name: step.chunk for step in self.plan.steps.values()}
+        self.schedule = Schedule(self.plan.rules, chunks, chosen)
+        return self._tell(self.schedule.begin(earlier.outcomes, self.refs), observer)
 
-    def _latest_states(self, needed: frozenset[str]) -> tuple[list[StepRunState], dict[str, Outcome]]:
+    def _choose(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The steps to run, and those whose earlier results are needed."""
+        if self.request.only is not None:
+            before = self.plan.before(self.request.only)
+            # What says how many elements there are belongs to a map: without it nobody can collect them.
+            expanders = {self.plan.rules.steps[name].expander for name in before} - {""}
+            return frozenset({self.request.only}), before | expanders
+        if self.request.from_step is not None:
+            chosen = {self.request.from_step, *self.plan.descendants(self.request.from_step)}
+            return frozenset(chosen), frozenset(self.plan.steps) - chosen
+        return frozenset(self.plan.steps), frozenset()
+
+    def _find_earlier(self, needed: frozenset[str]) -> Earlier:
+        """What the latest run that has them all made of these steps. Raises NotFoundError where there is none."""
         lineage = self.workspace.lineage
         order = {name: number for number, name in enumerate(self.plan.steps)}
+        lacking: list[str] = []
         for run in lineage.find_runs(self.run_record.project, pipeline=self.run_record.pipeline, limit=50):
             states = lineage.get_step_runs(run.run_id)
             derived = derive_statuses(self.plan.rules, facts_of(states))
             outcomes = {name: outcome_of(derived[name].values()) for name in needed}
             if set(outcomes.values()) <= {"done", "skipped"}:
                 found = [state for state in states if state.step_run.step in needed]
-                return sorted(found, key=lambda state: order[state.step_run.step]), outcomes
+                return Earlier(sorted(found, key=lambda state: order[state.step_run.step]), outcomes)
+            lacking = lacking or [name for name in order if outcomes.get(name) in ("broken", "open")]
+        needed_names = ", ".join(sorted(needed, key=order.__getitem__))
         raise NotFoundError(
-            f"no earlier run of {self.run_record.pipeline!r} has results of {', '.join(sorted(needed))}",
+            f"no earlier run of {self.run_record.pipeline!r} has all that this needs: {needed_names}",
+            why=f"the latest run has no results of {', '.join(lacking)}" if lacking else "",
             hint="run the whole pipeline once",
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -53,17 +53,24 @@ class Settled:
 
 @dataclass
 class _Map:
-    """A mapped step whose elements are known: what became of each, which parts wait, and which have not ended."""
+    """A mapped step whose elements are known.
 
-    size: int
-    outcomes: list[Outcome | None]
+    Attributes:
+        outcomes: what became of each part.
+        waiting: the parts that wait for an earlier step of the map.
+        left: how many parts have not ended.
+    """
+
+    count: int
+    chunk: int
     blocked: _Blocked | None
-    waiting_parts: set[int]
-    open_parts: set[int]
+    outcomes: list[Outcome | None]
+    waiting: set[int]
+    left: int
 
-    def part(self, number: int) -> range:
-        """The indexes of a part."""
-        return range(number * self.size, min(len(self.outcomes), (number + 1) * self.size))
+    def indexes(self, part: int) -> range:
+        """The map indexes of a part."""
+        return range(part * self.chunk, min(self.count, (part + 1) * self.chunk))
 
 
 class _Blocked(NamedTuple):
@@ -121,27 +128,19 @@ class Schedule:
                 self._end_step(name, given.get(name, "done"))
         return self._work_off()
 
-    def settle(self, task: Task, *, failed: Collection[int | None], refs: Mapping[str, Any] | None = None) -> Settled:
-        """What follows from the end of a task.
-
-        Args:
-            failed: the map indexes that failed; of a step without elements, None if it did.
-            refs: what a step without elements handed over.
-        """
+    def settle(self, task: Task, *, completed: bool, refs: Mapping[str, Any] | None = None) -> Settled:
+        """What follows from the end of a task; `refs` are what a step without elements handed over."""
+        outcome: Outcome = "done" if completed else "broken"
         if task.part is None:
             self._note_answer(task.step, refs or {})
-            self._end_step(task.step, "broken" if failed else "done")
+            self._end_step(task.step, outcome)
         else:
-            outcomes = self._maps[task.step].outcomes
-            for index in self.elements(task):
-                outcomes[index] = "broken" if index in failed else "done"
-            self._end_part(task.step, task.part)
+            self._end_part(task.step, task.part, outcome)
         return self._work_off()
 
-    def elements(self, task: Task) -> list[int]:
-        """The map indexes that a task of a mapped step runs: those of its part that nothing keeps from it."""
-        found = self._maps[task.step]
-        return [index for index in found.part(task.part or 0) if found.outcomes[index] is None]
+    def elements(self, task: Task) -> range:
+        """The map indexes that a task of a mapped step runs."""
+        return self._maps[task.step].indexes(task.part or 0)
 
     def answer(self, step: str) -> Any:
         """What a gate (a bool) or an expander (a count) answered; None where it has not, or is none."""
@@ -159,12 +158,14 @@ class Schedule:
             if self._missing[follower] == 0:
                 self._todo.append((follower, None))
 
-    def _end_part(self, name: str, part: int) -> None:
+    def _end_part(self, name: str, part: int, outcome: Outcome) -> None:
         found = self._maps[name]
-        found.open_parts.remove(part)
+        found.outcomes[part] = outcome
+        found.left -= 1
         self._todo.extend((follower, part) for follower in self._element_followers[name] if follower in self._maps)
-        if not found.open_parts:
-            self._end_step(name, _outcome_of_all(found.outcomes))
+        if found.left == 0:
+            outcomes = set(found.outcomes)
+            self._end_step(name, "broken" if "broken" in outcomes else "skipped" if outcomes == {"skipped"} else "done")
 
     def _work_off(self) -> Settled:
         """Decide on all that waited for what has ended; a list instead of recursion, since chains may be long."""
@@ -189,46 +190,38 @@ class Schedule:
             found.ready.append(Task(name))
 
     def _begin_map(self, name: str, blocked: _Blocked | None, found: Settled) -> None:
-        count, size = self._answers[self._rules.steps[name].expander], self._chunks[name]
-        parts = range(math.ceil(count / size))
-        self._maps[name] = _Map(size, [None] * count, blocked, set(parts), set(parts))
+        count, chunk = self._answers[self._rules.steps[name].expander], self._chunks[name]
+        parts = math.ceil(count / chunk)
+        self._maps[name] = _Map(count, chunk, blocked, [None] * parts, set(range(parts)), parts)
         if count or blocked is None:
             found.maps.append((name, count))
         if count == 0:
             if blocked is not None:
                 found.never.append(NotStarted(name, None, *blocked))
             self._end_step(name, blocked.outcome if blocked else "done")
-        for part in parts:
+        for part in range(parts):
             self._decide_part(name, part, found)
 
     def _decide_part(self, name: str, part: int, found: Settled) -> None:
-        """Start the part, when those of the earlier steps of the map have ended."""
-        own, before = self._maps[name], self._rules.steps[name].elements
-        if part not in own.waiting_parts or any(self._is_open(other, part) for other in before):
-            return  # decided already; or asked again when that one ends
-        own.waiting_parts.remove(part)
-        indexes = own.part(part)
-        for index in indexes:
-            blocked = self._blocked_element(before, index, own.blocked)
-            if blocked is not None:
-                own.outcomes[index] = blocked.outcome
-                found.never.append(NotStarted(name, index, *blocked))
-        if any(own.outcomes[index] is None for index in indexes):
+        """Start a part, unless an element of it broke in an earlier step of the map: those of a task share its fate."""
+        own, earlier = self._maps[name], self._rules.steps[name].elements
+        outcomes = [(self._part_of(other, part), other) for other in earlier]
+        if part not in own.waiting or any(outcome is None for outcome, _ in outcomes):
+            return  # decided already; or asked again when the earlier one ends
+        own.waiting.remove(part)
+        if own.blocked is not None:
+            outcomes.append((own.blocked.outcome, own.blocked.because))
+        blocked = _blocked_by(outcomes)
+        if blocked is None:
             found.ready.append(Task(name, part))
         else:
-            self._end_part(name, part)
+            found.never.extend(NotStarted(name, index, *blocked) for index in own.indexes(part))
+            self._end_part(name, part, blocked.outcome)
 
-    def _is_open(self, name: str, part: int) -> bool:
-        return name in self._chosen and (name not in self._maps or part in self._maps[name].open_parts)
-
-    def _blocked_element(self, before: Sequence[str], index: int, blocked: _Blocked | None) -> _Blocked | None:
-        """Why an element does not start; the rules of `zen_metadata.query.rules`, of which this is the other half."""
-        outcomes = [
-            (self._maps[name].outcomes[index] if name in self._maps else self._outcomes[name], name) for name in before
-        ]
-        if blocked is not None:
-            outcomes.append((blocked.outcome, blocked.because))
-        return _blocked_by(outcomes)
+    def _part_of(self, name: str, part: int) -> Outcome | None:
+        if name not in self._chosen:
+            return self._outcomes[name]
+        return self._maps[name].outcomes[part] if name in self._maps else None
 
     def _blocked(self, rule: StepRule) -> _Blocked | None:
         outcomes = [(self._outcomes[name], name) for name in rule.needs]
@@ -250,8 +243,3 @@ def _blocked_by(outcomes: Sequence[tuple[Outcome | None, str]]) -> _Blocked | No
         if outcome == "skipped":
             return _Blocked("skipped", name)
     return None
-
-
-def _outcome_of_all(outcomes: Iterable[Outcome | None]) -> Outcome:
-    found = set(outcomes)
-    return "broken" if "broken" in found else "skipped" if found == {"skipped"} else "done"

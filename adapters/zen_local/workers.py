@@ -17,13 +17,11 @@ class Finished:
 
     Attributes:
         result: of a step without elements.
-        failed: the map indexes that failed; of a step without elements, None if it did.
-        error: what the first of them raised.
+        error: what it raised, or the first of its elements that failed; None: all is done.
     """
 
     task: Task
     result: StepResult | None
-    failed: frozenset[int | None]
     error: BaseException | None
     seconds: float
 

@@ -83,6 +83,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.MAP_CHAIN: NATIVE,
     Feature.MAP_OF_MAP: lowered("a second `.map`, which begins when the first has ended"),
     Feature.MAP_CHUNK: lowered("Prefect maps over parts; the shim runs the elements of one part"),
+    Feature.MAP_CHUNK_CHAIN: lowered(
+        "the task of a later step runs whatever became of the one before, for what is there"
+    ),
     Feature.MAP_MAX_PARALLEL: NATIVE,
     Feature.CONDITION: NATIVE,
     Feature.OTHERWISE: NATIVE,

@@ -166,6 +166,8 @@ def _begin(
 
     def started(running: RunningStep) -> None:
         session.running[task_run_id] = running
+        if session.stopping.is_set():  # since it was looked at
+            running.cancel()
 
     return session, StepCall(
         manifest=session.manifest,

@@ -21,7 +21,7 @@ from typing import Self
 from integration_tests.services.processes import Server, ServiceError
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "zen-tests:1"
+IMAGE = "zen-steps:latest"
 START_TIMEOUT = 60  # 1 s on an idle machine
 _SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr")
 _EMPTY = ("dev", "proc", "root", "run", "sys", "tmp", "var/tmp")

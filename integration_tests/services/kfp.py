@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.services.docker import IMAGE, ROOT, Docker
+from integration_tests.services.docker import ROOT, Docker
 from integration_tests.services.processes import ServiceError
 
 PREFIX = ROOT / ".venvs" / "kfp"
@@ -34,7 +34,7 @@ class Kfp:
     def compile(self, files: Sequence[tuple[Path, str]], *, variables: Mapping[str, str] | None = None) -> Any:
         """KFP's YAML of each pipeline by name, of the modules that define them."""
         text = json.dumps([[str(file), name] for file, name in files])
-        return self._drive("compile", text, {"ZEN_KFP_IMAGE": IMAGE, **(variables or {})})
+        return self._drive("compile", text, variables or {})
 
     def run(
         self,
@@ -65,7 +65,7 @@ class Kfp:
             "environment": environment,
             "runs": [[str(file), name, dict(arguments)] for file, name, arguments in runs],
         }
-        found = self._drive("run", json.dumps(given), {"ZEN_KFP_IMAGE": IMAGE, **self._docker.variables})
+        found = self._drive("run", json.dumps(given), self._docker.variables)
         return [str(outcome) for outcome in found]
 
     def python(self, *arguments: str, variables: Mapping[str, str] | None = None, expect: int = 0) -> str:

@@ -36,12 +36,11 @@ class Simulation:
             ready.rotate(self.random.randrange(len(ready)))
             task = ready.popleft()
             indexes: list[int | None] = [None] if task.part is None else [*self.schedule.elements(task)]
-            assert indexes, "a task without work"
-            failed = frozenset(index for index in indexes if self.random.random() < self.failing)
+            failed = {index for index in indexes if self.random.random() < self.failing}
             for index in indexes:
                 self.note(task.step, index, "failed" if index in failed else "completed")
             refs = self.answer(task.step) if task.part is None and not failed else {}
-            self.hear(self.schedule.settle(task, failed=failed, refs=refs), ready)
+            self.hear(self.schedule.settle(task, completed=not failed, refs=refs), ready)
 
     def answer(self, step: str) -> dict[str, dict[str, object]]:
         kind = self.rules.steps[step].kind

@@ -25,6 +25,7 @@ class Feature(Enum):
     MAP_CHAIN = "map_chain"
     MAP_OF_MAP = "map_of_map"
     MAP_CHUNK = "map_chunk"
+    MAP_CHUNK_CHAIN = "map_chunk_chain"
     MAP_MAX_PARALLEL = "map_max_parallel"
     CONDITION = "condition"
     OTHERWISE = "otherwise"
@@ -70,6 +71,7 @@ _MEANING = {
     Feature.MAP_CHAIN: "A mapped step's outputs are mapped on, element by element.",
     Feature.MAP_OF_MAP: "A new map goes over what another map collected, together with another list.",
     Feature.MAP_CHUNK: "Several elements share one task (`chunk=`).",
+    Feature.MAP_CHUNK_CHAIN: "A chain of maps whose tasks take several elements each, which fail one by one.",
     Feature.MAP_MAX_PARALLEL: "No more than so many elements run at the same time (`max_parallel=`).",
     Feature.CONDITION: "Steps run only when a condition on results or parameters holds (`when`).",
     Feature.OTHERWISE: "Other steps run when it does not (`otherwise`).",

@@ -102,7 +102,9 @@ def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
     return CompiledPipeline((file,), (), f"{spec.name} as IR: {_count(len(spec.steps), 'step')}, {spec.digest}")
 
 
-def check_target(spec: PipelineSpec, adapter: Adapter, settings: Settings) -> tuple[AdapterOptions, tuple[Feature, ...]]:
+def check_target(
+    spec: PipelineSpec, adapter: Adapter, settings: Settings
+) -> tuple[AdapterOptions, tuple[Feature, ...]]:
     """The adapter's options, and the features that it lacks and the project waives.
 
     Raises:

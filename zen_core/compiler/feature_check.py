@@ -129,6 +129,8 @@ def _step_features(step: StepSpec) -> Iterator[Feature]:
         yield Feature.ORDERING
     if step.map and step.map.chunk > 1:
         yield Feature.MAP_CHUNK
+        if _is_chained(step):
+            yield Feature.MAP_CHUNK_CHAIN
     if step.map and step.map.max_parallel is not None:
         yield Feature.MAP_MAX_PARALLEL
     if step.retry:
@@ -143,11 +145,18 @@ def _step_features(step: StepSpec) -> Iterator[Feature]:
         yield Feature.TAGS
 
 
+def _is_chained(step: StepSpec) -> bool:
+    """Whether it goes on element by element with what an earlier step of its map made."""
+    leaves = (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))
+    expander = step.map.expander if step.map else ""
+    return any(isinstance(leaf, ElementBinding) and leaf.step != expander for leaf in leaves)
+
+
 def _input_features(step: StepSpec) -> Iterator[Feature]:
     leaves = [leaf for item in step.inputs for _, leaf in iter_leaves(item.binding)]
     if any(_collects(item.binding) for item in step.inputs):
         yield Feature.COLLECTED_INPUTS
-    if step.map and any(isinstance(leaf, ElementBinding) and leaf.step != step.map.expander for leaf in leaves):
+    if _is_chained(step):
         yield Feature.MAP_CHAIN
     for kind, feature in _LEAVES.items():
         if any(isinstance(leaf, kind) for leaf in leaves):

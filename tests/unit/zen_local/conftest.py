@@ -28,7 +28,9 @@ from __future__ import annotations
 import os, sys, time
 from pathlib import Path
 from typing import Annotated
-from zen_core import Cache, File, Resources, Retry, current, log_metric, log_params, pipeline, step
+from zen_core import (
+    Cache, File, Resources, Retry, Secret, broadcast, current, either, log_metric, log_params, pipeline, step, when,
+)
 """
 
 MARKING = """
@@ -37,6 +39,19 @@ STAGE = Path(@STAGE@)
 def mark(name):
     with open(STAGE / name, "a") as file:
         file.write("x\\n")
+
+def wait_for(name):
+    deadline = time.monotonic() + 20
+    while not (STAGE / name).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(name)
+        time.sleep(0.01)
+
+def alone():
+    lock = STAGE / "lock"
+    lock.touch(exist_ok=False)
+    time.sleep(0.05)
+    lock.unlink()
 """
 
 
@@ -90,6 +105,18 @@ class Bench:
             found: dict[str, Any] = client.run(run_id).to_json()
         return found
 
+    def labelled(self, name: str, options: Mapping[str, Any] | None = None, **parameters: Any) -> dict[str, str]:
+        """Run a pipeline; the statuses by `step`, or `step[index]` for elements of maps."""
+        return self.labels(self.execute(name, options, **parameters).run_id)
+
+    def labels(self, run_id: str) -> dict[str, str]:
+        """The statuses of a run's steps by `step` or `step[index]`, without those that Zen made."""
+        return {
+            step["name"] if step["map_index"] is None else f"{step['name']}[{step['map_index']}]": step["status"]
+            for step in self.document(run_id)["steps"]
+            if step["kind"] in ("step", "hook")
+        }
+
     def show(self, run_id: str) -> dict[str, Any]:
         document = self.document(run_id)
         return {**document, "steps": {step["name"]: step for step in document["steps"]}}
@@ -122,6 +149,28 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     for name in set(sys.modules) - modules:
         if name.startswith("work_"):
             del sys.modules[name]
+
+
+class Recorder:
+    """Keeps what an engine tells: the name of the call, and what it said."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *facts: self.heard.append((name, *facts))
+
+    def of(self, name: str) -> list[tuple[Any, ...]]:
+        """What was said in the calls of one name."""
+        return [facts for called, *facts in self.heard if called == name]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """An observer that keeps what it is told."""
+    return Recorder()
 
 
 @pytest.fixture

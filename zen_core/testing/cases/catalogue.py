@@ -140,6 +140,7 @@ def case_using(feature: Feature) -> Case:
         Feature.MAP_CHAIN: lambda: _feature(feature, *graphs.chained()),
         Feature.MAP_OF_MAP: lambda: _feature(feature, *graphs.map_of_map()),
         Feature.MAP_CHUNK: lambda: _feature(feature, *graphs.mapped(chunk=2)),
+        Feature.MAP_CHUNK_CHAIN: lambda: _feature(feature, *graphs.chained(chunk=2)),
         Feature.MAP_MAX_PARALLEL: lambda: _feature(feature, *graphs.mapped(max_parallel=2)),
         Feature.CONDITION: lambda: _feature(feature, *graphs.branches()[:3]),
         Feature.OTHERWISE: lambda: _feature(feature, *graphs.branches()[:4]),

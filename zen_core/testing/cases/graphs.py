@@ -55,13 +55,14 @@ def zipped() -> tuple[StepSpec, ...]:
     )
 
 
-def chained() -> tuple[StepSpec, ...]:
+def chained(chunk: int = 1) -> tuple[StepSpec, ...]:
     """Three steps, element by element, with a step for all of them."""
+    fan_out = mapped_by("expand_increase", chunk=chunk)
     return (
         LOAD,
-        *mapped()[:3],
-        make_step("double", "double", {"value": element("increase")}, map=mapped_by("expand_increase")),
-        make_step("add", "add", {"left": element("double"), "right": read("load")}, map=mapped_by("expand_increase")),
+        *mapped(chunk=chunk)[:3],
+        make_step("double", "double", {"value": element("increase")}, map=fan_out),
+        make_step("add", "add", {"left": element("double"), "right": read("load")}, map=fan_out),
         make_step("total", "total", {"values": read("add")}, type="list[int]"),
     )
 

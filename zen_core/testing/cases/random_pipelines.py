@@ -73,13 +73,14 @@ class _Builder:
     def map(self, when: BranchSpec | None, values: list[OutputBinding]) -> list[OutputBinding]:
         """A list, a map of one to three steps over it, and perhaps a collector."""
         source, expander = self.name("numbers"), self.name("expand")
-        fan_out = MapSpec(expander=expander, chunk=self.random.choice([1, 1, 2]))
+        length = self.random.randint(1, 3)
+        fan_out = MapSpec(expander=expander, chunk=self.random.choice([1, 1, 2]) if length == 1 else 1)
         self.steps += [
             make_step(source, "numbers", type="list[int]", when=when),
             make_expander(expander, {"left": read(source)}, when=when),
         ]
         item = element(expander, "left")
-        for _ in range(self.random.randint(1, 3)):
+        for _ in range(length):
             name = self.name("mapped")
             self.steps.append(
                 make_step(name, "add", {"left": item, "right": self.value(values)}, map=fan_out, when=when)

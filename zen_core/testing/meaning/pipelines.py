@@ -277,8 +277,16 @@ def map_in_chunks() -> None:
     """Several elements in one task are each a step run of its own."""
     values = numbers.with_options(name="values")(5)
     doubled = double.with_options(name="doubled").map(value=values, chunk=2)
-    again = add.with_options(name="again").map(left=doubled)
-    total.with_options(name="sum")(again)
+    total.with_options(name="sum")(doubled)
+
+
+@pipeline
+def chain_in_chunks() -> None:
+    """The elements of one task do not share its fate: what one of them lacks, the others have."""
+    values = numbers.with_options(name="values")(5)
+    checked = refuse_three.with_options(name="checked").map(value=values, chunk=2)
+    doubled = double.with_options(name="doubled").map(value=checked)
+    total.with_options(name="sum")(doubled)
 
 
 @pipeline
