@@ -5,8 +5,8 @@ Imported inside ops only. Dagster has no call at the end of a run: whoever ends 
 
 from __future__ import annotations
 
-import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +29,6 @@ from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
-_log = logging.getLogger("zen")
 _DONE = ("completed", "cached")
 NO_PARTS = "none"
 """The mapping key that stands for an empty list: without any, Dagster would skip what collects the map."""
@@ -78,6 +77,7 @@ def run_part(file: str, ir_digest: str, context: Any, step: str) -> None:
 @contextmanager
 def _opened(file: str, ir_digest: str, context: Any, step: str) -> Iterator[tuple[StepCall, Workspace]]:
     """The call of a step, and the stores that it runs on; afterwards the run is closed, if nothing is left of it."""
+    _give_back_module_name(file)
     # The address of the artifact store is needed before the bundle with the project's settings is there.
     beside = Path(file).with_suffix(".zen")
     manifest, code_root = open_sidecar(beside, ir_digest, os.environ.get("ZEN_ARTIFACT_URL", ""))
@@ -112,6 +112,13 @@ def _opened(file: str, ir_digest: str, context: Any, step: str) -> Iterator[tupl
             close_if_over(workspace, run, manifest, code_root=code_root)
     finally:
         workspace.close()
+
+
+def _give_back_module_name(file: str) -> None:
+    """`dagster dev -f churn.py` loads the file as the module `churn`, which is often the name of the user's own, too."""
+    name = Path(file).stem
+    if getattr(sys.modules.get(name), "__file__", None) == file:
+        sys.modules[f"zen_job_{name}"] = sys.modules.pop(name)
 
 
 def _upstream(

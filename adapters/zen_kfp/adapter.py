@@ -72,9 +72,7 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.ORDERING: NATIVE,
     Feature.MAP: lowered("a ParallelFor over the numbers of the elements; the data stays in the stores"),
     Feature.MAP_ZIP: lowered("the expander's container checks the lengths; KFP loops over numbers"),
-    Feature.MAP_CHAIN: lowered(
-        "tasks of one loop; of two, where one of them waits for something that the other does not"
-    ),
+    Feature.MAP_CHAIN: lowered("one loop; two, where one of the steps waits for something that the other does not"),
     Feature.MAP_OF_MAP: lowered("a second loop, which begins when the first has ended"),
     Feature.MAP_CHUNK: lowered("KFP loops over parts; the shim runs the elements of one part"),
     Feature.MAP_CHUNK_CHAIN: unsupported(

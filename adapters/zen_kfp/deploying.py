@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import tempfile
 import time
@@ -56,7 +57,7 @@ def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
         if pipeline_id is None:
             pipeline_id = server.create_pipeline(pipeline.name, _description(request, pipeline))
             changed.append(f"pipeline {pipeline.name}")
-        name = digest_bytes(package).partition(":")[2][:12]
+        name = _hexadecimal(package)[:12]
         version_id = server.find_version(pipeline_id, name)
         if version_id is None:
             version_id = server.upload_version(pipeline_id, name, package, f"IR {request.pipeline.digest}")
@@ -107,15 +108,14 @@ def _options(request: DeployRequest) -> KfpOptions:
 def _find_missing_settings(request: DeployRequest, pipeline: KfpPipeline) -> Iterator[Diagnostic]:
     options = _options(request)
     own_images = [task.image for task in pipeline.tasks]
-    if not all(own_images) or not pipeline.end_image:
-        if problem := _missing_image(options):
-            yield problem
+    if not (all(own_images) and pipeline.end_image) and (problem := _missing_image(options)):
+        yield problem
     if "ZEN_ARTIFACT_URL" not in options.variables:
         yield Diagnostic(
             "ZEN-A104",
             "a container would not know the address of the artifact store, which holds its manifest and code",
-            f"{_OPTIONS} environment",
-            hint="name it: [adapters.kfp.environment] ZEN_ARTIFACT_URL, or its Secret in [adapters.kfp.credentials]",
+            f"{_OPTIONS} env",
+            hint="name it: [adapters.kfp.env] ZEN_ARTIFACT_URL, or its Secret in [adapters.kfp.credentials]",
         )
     if not request.settings.artifact_url:
         yield Diagnostic(
@@ -124,6 +124,10 @@ def _find_missing_settings(request: DeployRequest, pipeline: KfpPipeline) -> Ite
             "ZEN_ARTIFACT_URL",
             hint="set artifact_url in the stack that you deploy with, or ZEN_ARTIFACT_URL",
         )
+
+
+def _hexadecimal(content: bytes) -> str:
+    return digest_bytes(content).partition(":")[2]
 
 
 def _missing_image(options: KfpOptions) -> Diagnostic | None:
@@ -137,14 +141,14 @@ def _push(request: DeployRequest) -> Iterator[str]:
     """Put manifest and bundle where containers take them from; under their digests, so that nothing is replaced."""
     from zen_metadata.artifacts.store import ArtifactStore
     from zen_metadata.shim.code import bundle_location
-    from zen_metadata.shim.sidecar import manifest_location, read_pushed
+    from zen_metadata.shim.sidecar import manifest_location
 
     settings = request.settings
     content = {Path(file.path).name: file.content for file in request.files if "/" in file.path}
     manifest = content[MANIFEST_FILE]
-    wanted = {manifest_location(manifest): manifest}
+    wanted = {manifest_location(_hexadecimal(manifest)): manifest}
     if CODE_FILE in content:
-        wanted[bundle_location(read_pushed(manifest).code_digest)] = content[CODE_FILE]
+        wanted[bundle_location(json.loads(manifest)["code_digest"])] = content[CODE_FILE]
     try:
         artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
         for location, data in wanted.items():

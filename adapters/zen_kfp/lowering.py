@@ -209,15 +209,14 @@ class _Lowering:
         self._grouped = group_steps(pipeline.steps)
         # In a pipeline function, a parameter would hide a component of the same name.
         taken = {*RESERVED, *(parameter.name for parameter in pipeline.parameters)}
-        own = []
+        own = {}
         for name in ("refs", "taken", "parts", "part", "parameters"):
-            own.append(free_identifier(name, taken))
-            taken.add(own[-1])
+            own[name] = free_identifier(name, taken)
+            taken.add(own[name])
         self._identifiers = target_identifiers(list(self._steps), reserved=frozenset(taken))
         taken.update(self._identifiers.values())
         self._taken = taken
-        end = self._claim("zen_end")
-        self.names = KfpNames(*own, end=end)
+        self.names = KfpNames(**own, end=self._claim("zen_end"))
         self.pipeline_identifier = self._claim(pipeline.name)
         self._group_names = {
             group.steps[0].name: self._claim(_group_name(group)) for group in self._grouped if isinstance(group, Group)

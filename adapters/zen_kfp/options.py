@@ -1,4 +1,4 @@
-"""`[adapters.kfp]` in zen.toml: what only KFP has. Every setting takes effect in the emitted file, or when deploying."""
+"""`[adapters.kfp]` in zen.toml: what only KFP has. Each setting takes effect, in the emitted file or when deploying."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class KfpOptions(AdapterOptions):
     """The Kubernetes service account of scheduled runs."""
     ui_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     """The address of KFP's UI, so that `zen show` can name the page of a run."""
-    environment: dict[VariableName, str] = Field(default_factory=dict)
+    env: dict[VariableName, str] = Field(default_factory=dict)
     """Environment variables of all containers. Written into the emitted file: no secrets in it."""
     credentials: dict[VariableName, SecretKey] = Field(default_factory=dict)
     """Environment variable -> `secret:NAME/KEY` of the Kubernetes Secret that holds its value, such as
@@ -66,18 +66,18 @@ class KfpOptions(AdapterOptions):
     @property
     def variables(self) -> Mapping[str, str]:
         """All environment variables that containers are given, whatever holds their values."""
-        return {**self.environment, **self.credentials}
+        return {**self.env, **self.credentials}
 
     @model_validator(mode="after")
     def _refuse_secrets(self) -> Self:
-        for name, value in self.environment.items():
+        for name, value in self.env.items():
             if _SECRET.search(name) or _holds_password(value):
                 raise ValueError(
-                    f"`environment` would write the secret {name} into the emitted file: keep it in a Kubernetes "
+                    f"`env` would write the secret {name} into the emitted file: keep it in a Kubernetes "
                     "Secret, and name that in [adapters.kfp.credentials]"
                 )
             if name in self.credentials:
-                raise ValueError(f"{name} stands in `environment` and in `credentials`")
+                raise ValueError(f"{name} stands in `env` and in `credentials`")
         return self
 
 

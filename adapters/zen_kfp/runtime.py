@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +31,9 @@ from zen_metadata.lineage.records import RunRecord
 from zen_metadata.query.rules import ANSWERS, DONE
 from zen_metadata.shim.calls import StepCall, refs_of
 from zen_metadata.shim.elements import find_result
+from zen_metadata.shim.masking import remember_secret, secret_masker
 from zen_metadata.shim.runs import new_run
-from zen_metadata.shim.sidecar import open_pushed
+from zen_metadata.shim.sidecar import fetch_sidecar
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
 UI_VARIABLE = "ZEN_KFP_URL"
@@ -59,6 +61,7 @@ class Arguments:
         job: KFP's name of the run.
         refs: what the steps before handed over, by step, as text.
         parameters: the run's parameters, by name, as text.
+        secrets: names of environment variables whose values are masked in what is printed.
         to: the file that KFP reads an output from.
         part: of a mapped step: which part.
     """
@@ -71,6 +74,7 @@ class Arguments:
     job: str
     refs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     to: str = ""
     part: int = 0
 
@@ -86,6 +90,8 @@ class Arguments:
                     if name in ("refs", "parameter"):
                         key, _, text = value.partition("=")
                         found["refs" if name == "refs" else "parameters"][key] = text
+                    elif name == "secrets":
+                        found[name] = tuple(value.split(","))
                     else:
                         found[name] = int(value) if name == "part" else value
             return cls(command=words[0], step="".join(words[1:2]), **found)
@@ -116,22 +122,29 @@ class Arguments:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the container is for. What the step's code raises passes through.
+    """Do what the container is for.
 
     Returns:
-        The exit code: 0, also for a step that by the rules of the pipeline does not run.
+        The exit code: 0, also for a step that by the rules of the pipeline does not run; 1 for whatever went wrong,
+        which is on standard error, secrets masked.
     """
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     # A container's first process ignores SIGTERM unless it says otherwise.
     signal.signal(signal.SIGTERM, _end)
+    mask = secret_masker(Settings())
     try:
         read = Arguments.read(arguments)
+        for name in read.secrets:
+            remember_secret(os.environ.get(name, ""))
         if read.command == "end-run":
             _end_run(read)
         else:
             _write(read.to, _do(read))
     except ZenError as error:
-        print(render_all(error.diagnostics), file=sys.stderr)
+        print(mask(render_all(error.diagnostics)), file=sys.stderr)
+        return 1
+    except Exception:
+        print(mask(traceback.format_exc()), file=sys.stderr, end="")
         return 1
     return 0
 
@@ -240,11 +253,11 @@ def _prepare(read: Arguments) -> tuple[PipelineManifest, Settings, Path | None]:
                     "ZEN-S108",
                     "a container needs the address of the artifact store, which holds its manifest and code",
                     where="ZEN_ARTIFACT_URL",
-                    hint="name it in [adapters.kfp.environment], or its Secret in [adapters.kfp.credentials]",
+                    hint="name it in [adapters.kfp.env], or its Secret in [adapters.kfp.credentials]",
                 )
             ]
         )
-    manifest, code_root = open_pushed(read.manifest, read.ir, artifact_url)
+    manifest, code_root = fetch_sidecar(artifact_url, read.ir, read.manifest)
     return manifest, load_settings(code_root), code_root
 
 

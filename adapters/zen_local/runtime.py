@@ -141,7 +141,7 @@ class _Engine:
         if task.part is None:
             self.refs[task.step] = refs
             observer.step_ended(task.step, _status_of(done), done.seconds, done.error)
-        return self._tell(self.schedule.settle(task, completed=done.error is None, refs=refs), observer)
+        return self._tell(self.schedule.settle(task, failed=done.failed, refs=refs), observer)
 
     def _tell(self, settled: Settled, observer: Told) -> list[Task]:
         """Tell of maps that begin and of what will never start; answer with what is ready."""
@@ -176,14 +176,16 @@ class _Engine:
         if task.part is None:
             return self._attempt_one(task, None, observer)
         started = time.monotonic()
+        failed: set[int | None] = set()
         first_error: BaseException | None = None
         for index in self.schedule.elements(task):
             done = self._attempt_one(task, index, observer)
             observer.step_ended(label(task.step, index), _status_of(done), done.seconds, done.error)
+            failed |= done.failed
             first_error = first_error or done.error
             if self.stopping.is_set():
                 break
-        return Finished(task, None, first_error, time.monotonic() - started)
+        return Finished(task, None, frozenset(failed), first_error, time.monotonic() - started)
 
     def _attempt_one(self, task: Task, index: int | None, observer: Told) -> Finished:
         step = self.plan.steps[task.step]
@@ -193,12 +195,12 @@ class _Engine:
         while True:
             try:
                 result = run_step(self._call(task.step, index, attempt, observer), self.workspace)
-                return Finished(task, result, None, time.monotonic() - started)
+                return Finished(task, result, frozenset(), None, time.monotonic() - started)
             except BaseException as error:
                 interrupted = isinstance(error, KeyboardInterrupt)
                 if interrupted and self.request.debug:
                     raise
-                failed = Finished(task, None, error, time.monotonic() - started)
+                failed = Finished(task, None, frozenset({index}), error, time.monotonic() - started)
                 if interrupted or attempt > step.further_attempts or self.stopping.is_set():
                     return failed
                 attempt += 1

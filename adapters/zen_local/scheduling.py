@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -56,21 +56,22 @@ class _Map:
     """A mapped step whose elements are known.
 
     Attributes:
-        outcomes: what became of each part.
+        chunk: how many elements a part has.
+        blocked: why none of them starts, whatever became of the earlier steps of the map.
+        outcomes: what became of each element.
         waiting: the parts that wait for an earlier step of the map.
-        left: how many parts have not ended.
+        going: the parts that have not ended.
     """
 
-    count: int
     chunk: int
     blocked: _Blocked | None
     outcomes: list[Outcome | None]
     waiting: set[int]
-    left: int
+    going: set[int]
 
     def indexes(self, part: int) -> range:
         """The map indexes of a part."""
-        return range(part * self.chunk, min(self.count, (part + 1) * self.chunk))
+        return range(part * self.chunk, min(len(self.outcomes), (part + 1) * self.chunk))
 
 
 class _Blocked(NamedTuple):
@@ -128,19 +129,27 @@ class Schedule:
                 self._end_step(name, given.get(name, "done"))
         return self._work_off()
 
-    def settle(self, task: Task, *, completed: bool, refs: Mapping[str, Any] | None = None) -> Settled:
-        """What follows from the end of a task; `refs` are what a step without elements handed over."""
-        outcome: Outcome = "done" if completed else "broken"
+    def settle(self, task: Task, *, failed: Container[int | None], refs: Mapping[str, Any] | None = None) -> Settled:
+        """What follows from the end of a task.
+
+        Args:
+            failed: the map indexes that failed; of a step without elements, None where it did.
+            refs: what a step without elements handed over.
+        """
         if task.part is None:
             self._note_answer(task.step, refs or {})
-            self._end_step(task.step, outcome)
+            self._end_step(task.step, "broken" if None in failed else "done")
         else:
-            self._end_part(task.step, task.part, outcome)
+            outcomes = self._maps[task.step].outcomes
+            for index in self.elements(task):
+                outcomes[index] = "broken" if index in failed else "done"
+            self._end_part(task.step, task.part)
         return self._work_off()
 
-    def elements(self, task: Task) -> range:
-        """The map indexes that a task of a mapped step runs."""
-        return self._maps[task.step].indexes(task.part or 0)
+    def elements(self, task: Task) -> list[int]:
+        """The map indexes that a task of a mapped step runs: those of its part that nothing keeps from it."""
+        found = self._maps[task.step]
+        return [index for index in found.indexes(task.part or 0) if found.outcomes[index] is None]
 
     def answer(self, step: str) -> Any:
         """What a gate (a bool) or an expander (a count) answered; None where it has not, or is none."""
@@ -158,12 +167,11 @@ class Schedule:
             if self._missing[follower] == 0:
                 self._todo.append((follower, None))
 
-    def _end_part(self, name: str, part: int, outcome: Outcome) -> None:
+    def _end_part(self, name: str, part: int) -> None:
         found = self._maps[name]
-        found.outcomes[part] = outcome
-        found.left -= 1
+        found.going.remove(part)
         self._todo.extend((follower, part) for follower in self._element_followers[name] if follower in self._maps)
-        if found.left == 0:
+        if not found.going:
             outcomes = set(found.outcomes)
             self._end_step(name, "broken" if "broken" in outcomes else "skipped" if outcomes == {"skipped"} else "done")
 
@@ -191,37 +199,41 @@ class Schedule:
 
     def _begin_map(self, name: str, blocked: _Blocked | None, found: Settled) -> None:
         count, chunk = self._answers[self._rules.steps[name].expander], self._chunks[name]
-        parts = math.ceil(count / chunk)
-        self._maps[name] = _Map(count, chunk, blocked, [None] * parts, set(range(parts)), parts)
+        parts = range(math.ceil(count / chunk))
+        self._maps[name] = _Map(chunk, blocked, [None] * count, set(parts), set(parts))
         if count or blocked is None:
             found.maps.append((name, count))
         if count == 0:
             if blocked is not None:
                 found.never.append(NotStarted(name, None, *blocked))
             self._end_step(name, blocked.outcome if blocked else "done")
-        for part in range(parts):
+        for part in parts:
             self._decide_part(name, part, found)
 
     def _decide_part(self, name: str, part: int, found: Settled) -> None:
-        """Start a part, unless an element of it broke in an earlier step of the map: those of a task share its fate."""
+        """Start a part when it has ended in the earlier steps of the map, without the elements that broke there."""
         own, earlier = self._maps[name], self._rules.steps[name].elements
-        outcomes = [(self._part_of(other, part), other) for other in earlier]
-        if part not in own.waiting or any(outcome is None for outcome, _ in outcomes):
+        if part not in own.waiting or any(self._is_going(other, part) for other in earlier):
             return  # decided already; or asked again when the earlier one ends
         own.waiting.remove(part)
-        if own.blocked is not None:
-            outcomes.append((own.blocked.outcome, own.blocked.because))
-        blocked = _blocked_by(outcomes)
-        if blocked is None:
-            found.ready.append(Task(name, part))
+        for index in own.indexes(part):
+            outcomes = [(self._element(other, index), other) for other in earlier]
+            if own.blocked is not None:
+                outcomes.append((own.blocked.outcome, own.blocked.because))
+            if blocked := _blocked_by(outcomes):
+                own.outcomes[index] = blocked.outcome
+                found.never.append(NotStarted(name, index, *blocked))
+        task = Task(name, part)
+        if self.elements(task):
+            found.ready.append(task)
         else:
-            found.never.extend(NotStarted(name, index, *blocked) for index in own.indexes(part))
-            self._end_part(name, part, blocked.outcome)
+            self._end_part(name, part)
 
-    def _part_of(self, name: str, part: int) -> Outcome | None:
-        if name not in self._chosen:
-            return self._outcomes[name]
-        return self._maps[name].outcomes[part] if name in self._maps else None
+    def _is_going(self, name: str, part: int) -> bool:
+        return name in self._chosen and (name not in self._maps or part in self._maps[name].going)
+
+    def _element(self, name: str, index: int) -> Outcome | None:
+        return self._maps[name].outcomes[index] if name in self._maps else self._outcomes[name]
 
     def _blocked(self, rule: StepRule) -> _Blocked | None:
         outcomes = [(self._outcomes[name], name) for name in rule.needs]

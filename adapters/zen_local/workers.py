@@ -17,11 +17,13 @@ class Finished:
 
     Attributes:
         result: of a step without elements.
-        error: what it raised, or the first of its elements that failed; None: all is done.
+        failed: the map indexes that failed; of a step without elements, None where it did.
+        error: what the first of them raised.
     """
 
     task: Task
     result: StepResult | None
+    failed: frozenset[int | None]
     error: BaseException | None
     seconds: float
 

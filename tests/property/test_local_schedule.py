@@ -40,7 +40,7 @@ class Simulation:
             for index in indexes:
                 self.note(task.step, index, "failed" if index in failed else "completed")
             refs = self.answer(task.step) if task.part is None and not failed else {}
-            self.hear(self.schedule.settle(task, completed=not failed, refs=refs), ready)
+            self.hear(self.schedule.settle(task, failed=failed, refs=refs), ready)
 
     def answer(self, step: str) -> dict[str, dict[str, object]]:
         kind = self.rules.steps[step].kind

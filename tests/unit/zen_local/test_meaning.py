@@ -16,7 +16,7 @@ def test_a_pipeline_comes_to_what_is_written_down(bench: Any, meaning: Meaning) 
 
 @pytest.mark.parametrize(
     "meaning",
-    [meaning for meaning in MEANINGS if meaning.label in ("branch_taken", "element_fails", "map_in_chunks")],
+    [meaning for meaning in MEANINGS if meaning.label in ("branch_taken", "element_fails", "chain_in_chunks")],
     ids=lambda meaning: meaning.label,
 )
 def test_one_step_after_another_comes_to_the_same(bench: Any, meaning: Meaning) -> None:

@@ -61,7 +61,7 @@ def uses_map_chain():
     def double(part):
         return run_part("double", part)
 
-    @task(multiple_outputs=False)
+    @task(multiple_outputs=False, trigger_rule="none_failed")
     def add(part, load_refs):
         return run_part("add", part, load=load_refs)
 
