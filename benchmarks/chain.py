@@ -39,3 +39,23 @@ def chain_of_20(seed: int = 0):
 @pipeline
 def three_steps(seed: int = 0):
     finish(count(begin(seed)))
+
+
+@step
+def numbers(seed: int) -> list[int]:
+    return list(range(seed, seed + 1000))
+
+
+@step
+def double(value: int) -> int:
+    return value * 2
+
+
+@step
+def total(values: list[int]) -> int:
+    return sum(values)
+
+
+@pipeline
+def map_of_1000(seed: int = 0):
+    total(double.map(value=numbers(seed)))

@@ -203,7 +203,7 @@ def lower_pipeline(pipeline: PipelineSpec, options: AirflowOptions, *, waived: t
         orderings=tuple(_orderings(pipeline, mapped, maps, skips)),
         branches=tuple((gate, (*found[True], *found[False])) for gate, found in arms.items()),
         leaves=tuple(name for name, after in followers.items() if not after),
-        may_hide_failure=bool(arms),
+        may_hide_failure=skips.may_hide_failure,
         credentials=dict(options.credentials),
     )
 

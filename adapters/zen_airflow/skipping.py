@@ -31,10 +31,16 @@ class SkipRules:
         for step in steps:
             waits = self._waits[step.name]
             others = [name for name in waits if not self._same_map(step, name)]
-            if step.when or (not self._rules[step.name] and not skippable.isdisjoint(others)):
+            rule = self._rules[step.name]
+            if step.when or (not rule and not skippable.isdisjoint(others)) or (rule == "all_done" and others):
                 self._hiding.add(step.name)
             if step.when or step.map or not skippable.isdisjoint(waits):
                 skippable.add(step.name)
+
+    @property
+    def may_hide_failure(self) -> bool:
+        """Whether Airflow can show a failed run as a success: where a task that comes last was skipped."""
+        return bool(self._hiding)
 
     def trigger_rule(self, step: StepSpec) -> str:
         """When its task runs, where that is not "when all before it have succeeded".
@@ -78,6 +84,11 @@ class SkipRules:
         other = self._steps[name]
         return name == step.map.expander or (other.map is not None and other.map.expander == step.map.expander)
 
+    def _waits_outside_chain(self, name: str) -> list[str]:
+        """What it waits for, without earlier steps of its map: these count element by element."""
+        step = self._steps[name]
+        return [other for other in self._waits[name] if not (self._steps[other].map and self._same_map(step, other))]
+
     def _may_hide_from(self, step: StepSpec, name: str) -> bool:
         """Whether a step may be skipped, with a failure behind it, while the other one runs."""
         other = self._steps[name]
@@ -90,7 +101,7 @@ class SkipRules:
         seen = set(hiding)
         stack = list(seen)
         while stack:
-            waits = self._waits[stack.pop()]
+            waits = self._waits_outside_chain(stack.pop())
             sure = [name for name in waits if not self._may_hide_from(step, name)]
             known = [name for name in sure if self._steps[name].kind == "gate"]
             gates.update(dict.fromkeys(known))

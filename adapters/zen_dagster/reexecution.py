@@ -21,19 +21,24 @@ from zen_metadata.shim.workspace import Workspace
 _log = logging.getLogger("zen")
 _DONE = ("completed", "cached")
 _POLL_SECONDS = 0.1
-_PATIENCE_SECONDS = 30.0
-"""After so long without anything new, whoever records what was kept is taken for dead."""
-
 StepRun = tuple[str, int | None]
 """A step, and the map index of one that is mapped."""
 
 
-def take_over(manifest: PipelineManifest, run: RunRecord, step_keys: Sequence[str], workspace: Workspace) -> None:
+def take_over(
+    manifest: PipelineManifest,
+    run: RunRecord,
+    step_keys: Sequence[str],
+    workspace: Workspace,
+    *,
+    patience_seconds: float = 30.0,
+) -> None:
     """Make sure that what the run before had done, and Dagster does not run again, is recorded in this run.
 
     Args:
         run: the re-execution, with the run before as its parent.
         step_keys: Dagster's keys of the steps that it runs.
+        patience_seconds: after so long without anything new, the op that records what was kept is taken for dead.
     """
     is_chosen = _chosen_by(manifest, step_keys)
     parent = run.parent_run_id or ""
@@ -54,7 +59,7 @@ def take_over(manifest: PipelineManifest, run: RunRecord, step_keys: Sequence[st
 
         missing = find_missing()
         if missing and not lineage.claim_once(f"take-over {run.run_id}"):
-            missing = _wait(find_missing, missing)
+            missing = _wait(find_missing, missing, patience_seconds)
         if missing:
             for state in lineage.get_step_runs(parent):
                 step_run = state.step_run
@@ -81,13 +86,13 @@ def _chosen_by(manifest: PipelineManifest, step_keys: Sequence[str]) -> Callable
     return is_chosen
 
 
-def _wait(find_missing: Callable[[], set[StepRun]], missing: set[StepRun]) -> set[StepRun]:
+def _wait(find_missing: Callable[[], set[StepRun]], missing: set[StepRun], patience_seconds: float) -> set[StepRun]:
     """Wait while another op records what was kept; what is left when nothing comes any more."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while missing and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         left = find_missing()
         if left != missing:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
+            deadline = time.monotonic() + patience_seconds
         missing = left
     return missing

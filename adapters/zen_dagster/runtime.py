@@ -115,7 +115,7 @@ def _opened(file: str, ir_digest: str, context: Any, step: str) -> Iterator[tupl
 
 
 def _give_back_module_name(file: str) -> None:
-    """`dagster dev -f churn.py` loads the file as the module `churn`, which is often the name of the user's own, too."""
+    """`dagster dev -f churn.py` loads the file as the module `churn`, which the user's own module is often called."""
     name = Path(file).stem
     if getattr(sys.modules.get(name), "__file__", None) == file:
         sys.modules[f"zen_job_{name}"] = sys.modules.pop(name)

@@ -122,7 +122,7 @@ class _ModuleReader:
             return self._group(call, scope, known)
         variable, _, method = name.rpartition(".")
         for step in known.get(variable, ()):
-            self._steps[step] = _set(self._steps[step], method, call, known)
+            self._steps[step] = _set(self._steps[step], method, call)
         if method == "after":
             waits = frozenset(step for item in call.args for step in known[ast.unparse(item)])
             for step in known[variable]:
@@ -179,7 +179,7 @@ def _within(context: ast.expr, scope: _Scope) -> _Scope:
     return scope
 
 
-def _set(step: EmittedStep, method: str, call: ast.Call, known: Mapping[str, frozenset[str]]) -> EmittedStep:
+def _set(step: EmittedStep, method: str, call: ast.Call) -> EmittedStep:
     if method != "set_retry":
         return step
     keywords = {item.arg: item.value for item in call.keywords}

@@ -65,7 +65,7 @@ def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
         schedule = plan_schedule(request.pipeline, options, pipeline_id, version_id)
         changed += server.bring_schedule_up_to_date(options.experiment, f"zen-{pipeline.name}", schedule)
         warning = find_untested(adapter, "the KFP SDK", version("kfp"))
-    endpoint = f"--endpoint {options.host} " if options.host else ""
+    endpoint = f"--endpoint {_address(options)} " if options.host else ""
     return Deployment(
         pipeline.name,
         _address(options),

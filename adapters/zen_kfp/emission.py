@@ -12,6 +12,7 @@ from zen_core.codegen.literals import SourceText, join_source, py_identifier, py
 from zen_core.codegen.tasks import header_lines
 from zen_core.codegen.templates import render_template
 from zen_kfp.lowering import KfpGroup, KfpPipeline, KfpResources, KfpTask, kfp_name
+from zen_kfp.options import UI_VARIABLE, KfpOptions
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,7 +27,7 @@ def emit_pipeline(pipeline: KfpPipeline, *, zen_version: str, ir_digest: str, wa
         "imported": SourceText("compiler, dsl, kubernetes" if writer.uses_kubernetes else "compiler, dsl"),
         "identifier": py_identifier(pipeline.identifier),
         "end": statement(writer.end_component(), depth=1, before="return "),
-        "end_head": writer.head(py_identifier(pipeline.names.end), ()),
+        "end_head": writer.head(py_identifier(pipeline.names.end), [(f"{pipeline.names.run}: ", SourceText("str"))]),
     }
     return render_template(
         _TEMPLATES,
@@ -37,8 +38,8 @@ def emit_pipeline(pipeline: KfpPipeline, *, zen_version: str, ir_digest: str, wa
             ir_digest=ir_digest,
             waived=(feature.value for feature in waived),
         ),
-        secrets=py_literal(",".join(sorted(options.credentials))) if options.credentials else "",
-        settings=list(_settings(options.env, options.credentials, options.node_selector)),
+        secrets=py_literal(f"--secrets={','.join(sorted(options.credentials))}") if options.credentials else "",
+        settings=list(_settings(options)),
         retries=any(task.retry for task in pipeline.tasks),
         components=[writer.component(task) for task in pipeline.tasks],
         groups=[writer.group(item) for item in pipeline.items if isinstance(item, KfpGroup)],
@@ -47,20 +48,19 @@ def emit_pipeline(pipeline: KfpPipeline, *, zen_version: str, ir_digest: str, wa
     )
 
 
-def _settings(
-    environment: Mapping[str, str], credentials: Mapping[str, str], node_selector: Mapping[str, str]
-) -> Iterator[SourceText]:
+def _settings(options: KfpOptions) -> Iterator[SourceText]:
     """What is set on every task, besides KFP's cache."""
-    for name, value in sorted(environment.items()):
+    own = {UI_VARIABLE: options.ui_url} if options.ui_url else {}
+    for name, value in sorted({**own, **options.env}.items()):
         yield _method("task", "set_env_variable", [py_literal(name), py_literal(value)])
     by_secret: dict[str, dict[str, str]] = {}
-    for name, reference in sorted(credentials.items()):
+    for name, reference in sorted(options.credentials.items()):
         secret, _, key = reference.removeprefix("secret:").partition("/")
         by_secret.setdefault(secret, {})[key] = name
     for secret, variable_by_key in sorted(by_secret.items()):
         arguments = [SourceText("task"), py_literal(secret), literal(variable_by_key)]
         yield _method("kubernetes", "use_secret_as_env", arguments)
-    yield from _node_selector("task", node_selector)
+    yield from _node_selector("task", options.node_selector)
 
 
 def _node_selector(variable: str, labels: Mapping[str, str]) -> Iterator[SourceText]:
@@ -96,7 +96,7 @@ class _Writer:
         """A component: its decorator, head, docstring, and the one line that says what its container runs."""
         names = self._names
         output = {"run-step": names.refs, "ask": names.taken, "expand": names.parts}.get(task.command, "")
-        arguments: list[Expression] = [py_literal(task.command), py_literal(task.step)]
+        arguments: list[Expression] = [py_identifier(names.run), py_literal(task.command), py_literal(task.step)]
         inputs = [self._identifier(name) for name in task.handed]
         if task.command == "run-part":
             inputs.insert(0, names.part)
@@ -112,7 +112,11 @@ class _Writer:
         outputs = [(f"{output}: ", SourceText(f"dsl.OutputPath({kind})"))] if output else []
         lines = [
             SourceText("@dsl.container_component"),
-            self.head(py_identifier(task.identifier), [(f"{name}: ", SourceText("str")) for name in inputs], outputs),
+            self.head(
+                py_identifier(task.identifier),
+                [(f"{name}: ", SourceText("str")) for name in (names.run, *inputs)],
+                outputs,
+            ),
         ]
         if task.description:
             lines.append(SourceText(f"    {py_literal(task.description)}"))
@@ -121,7 +125,8 @@ class _Writer:
 
     def end_component(self) -> Expression:
         """What the closing container runs."""
-        return call(SourceText("container"), [py_literal("end-run")], self._given(self._pipeline.end_image))
+        arguments = [py_identifier(self._names.run), py_literal("end-run")]
+        return call(SourceText("container"), arguments, self._given(self._pipeline.end_image))
 
     def head(
         self,
@@ -129,7 +134,7 @@ class _Writer:
         inputs: Iterable[tuple[str, SourceText]],
         outputs: Iterable[tuple[str, SourceText]] = (),
     ) -> SourceText:
-        """`def train(prepare: str, depth: str, refs: dsl.OutputPath(str)):`"""
+        """`def train(run: str, prepare: str, depth: str, refs: dsl.OutputPath(str)):`"""
         parameters = [(f"{py_identifier(item)}: ", SourceText("str")) for item in self._pipeline.parameters]
         items = tuple((SourceText(key), kind) for key, kind in (*inputs, *parameters, *outputs))
         return statement(Bracket(SourceText(f"{name}("), items, SourceText("):")), depth=0, before="def ")
@@ -138,7 +143,7 @@ class _Writer:
         """What every container is given: the run's parameters; and an image of its own, where it has one."""
         found: dict[str, Expression] = {}
         if self._pipeline.parameters:
-            found["parameters"] = mapping({name: py_identifier(name) for name in self._pipeline.parameters})
+            found["parameters"] = mapping(self._parameters)
         if image:
             found["image"] = py_literal(image)
         return found
@@ -158,7 +163,7 @@ class _Writer:
                 before="@",
             ),
             self.head(py_identifier(group.identifier), inputs),
-            *self._parameters(),
+            self._given_to_tasks(),
         ]
         depth = 1
         if group.gate:
@@ -194,7 +199,7 @@ class _Writer:
         lines = [
             statement(call(SourceText("dsl.pipeline"), (), decorator), depth=0, before="@"),
             statement(head, depth=0, before="def "),
-            *self._parameters(),
+            self._given_to_tasks(),
             *self._end_task(),
             _with(call(SourceText("dsl.ExitHandler"), [SourceText(f"{names.end}_task")]), 1),
         ]
@@ -207,12 +212,17 @@ class _Writer:
                 lines += self._task(item, 2, used, set(self._task_by_step))
         return join_source("\n", lines)
 
-    def _parameters(self) -> list[SourceText]:
-        """`parameters = {"depth": depth}`, for all tasks."""
-        if not self._pipeline.parameters:
-            return []
-        values = mapping({name: py_identifier(name) for name in self._pipeline.parameters})
-        return [statement(values, depth=1, before=f"{py_identifier(self._names.parameters)} = ")]
+    def _given_to_tasks(self) -> SourceText:
+        """`given = {"run": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "depth": depth}`: what every task is given.
+
+        KFP's server replaces the run's id where it is the whole value of a task's input, and nowhere else.
+        """
+        values = {self._names.run: SourceText("dsl.PIPELINE_JOB_ID_PLACEHOLDER"), **self._parameters}
+        return statement(mapping(values), depth=1, before=f"{py_identifier(self._names.given)} = ")
+
+    @property
+    def _parameters(self) -> dict[str, Expression]:
+        return {name: py_identifier(name) for name in self._pipeline.parameters}
 
     def _end_task(self) -> list[SourceText]:
         names = self._names
@@ -222,7 +232,7 @@ class _Writer:
         return [*found, *(_indented(line, 1) for line in _sizes(variable, self._pipeline.end_resources))]
 
     def _task(self, task: KfpTask, depth: int, used: Collection[str], known: Collection[str]) -> Iterator[SourceText]:
-        """`train_task = configured(train(prepare=prepare_task.outputs["refs"], **parameters))`, and what is set on it.
+        """`train_task = configured(train(prepare=prepare_task.outputs["refs"], **given))`, and what is set on it.
 
         Args:
             used: steps and variables that something later in the function names.
@@ -244,7 +254,7 @@ class _Writer:
         yield from (_indented(line, depth) for line in rest)
 
     def _group_task(self, group: KfpGroup, used: Collection[str]) -> Iterator[SourceText]:
-        """`branch_publish_task = branch_publish(taken=when_task.outputs["taken"], **parameters)`."""
+        """`branch_publish_task = branch_publish(taken=when_task.outputs["taken"], depth=depth)`."""
         names = self._names
         inputs: dict[str, SourceText] = {}
         if group.gate:
@@ -255,17 +265,15 @@ class _Writer:
             inputs[self._identifier(name)] = self._output(name, names.refs)
         rest = list(_after(group.variable, group.after))
         named = bool(rest) or group.variable in used
-        made = self._call(group.identifier, inputs)
+        made = call(py_identifier(group.identifier), (), {**inputs, **self._parameters})
         yield statement(made, depth=2, before=f"{py_identifier(group.variable)} = " if named else "")
         yield from (_indented(line, 2) for line in rest)
 
     def _call(self, identifier: str, inputs: Mapping[str, SourceText]) -> Bracket:
-        """A call with these inputs, and the run's parameters."""
+        """A component's call with these inputs, and what every task is given."""
         made = call(py_identifier(identifier), (), inputs)
-        if not self._pipeline.parameters:
-            return made
-        parameters = (SourceText("**"), py_identifier(self._names.parameters))
-        return Bracket(made.opening, (*made.items, parameters), made.closing)
+        given = (SourceText("**"), py_identifier(self._names.given))
+        return Bracket(made.opening, (*made.items, given), made.closing)
 
     def _output(self, step: str, output: str) -> SourceText:
         return SourceText(f"{py_identifier(self._task_by_step[step].variable)}.outputs[{py_literal(output)}]")

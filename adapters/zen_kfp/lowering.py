@@ -22,7 +22,7 @@ from zen_kfp.options import DEFAULT_IMAGE, KfpOptions, KfpStepOptions
 from zen_kfp.values import to_text
 
 RESERVED = frozenset(
-    {"dsl", "kubernetes", "compiler", "hashlib", "Path", "container", "configured"}
+    {"dsl", "kubernetes", "compiler", "hashlib", "Path", "container", "configured", "self"}
     | {"IMAGE", "IR", "MANIFEST", "A_YEAR"}
 )
 """Names that the emitted file uses itself."""
@@ -107,11 +107,12 @@ class KfpGroup:
 class KfpNames:
     """Names of Zen's own in the emitted functions, chosen so that they hide nothing."""
 
+    run: str
     refs: str
     taken: str
     parts: str
     part: str
-    parameters: str
+    given: str
     end: str
 
 
@@ -210,7 +211,7 @@ class _Lowering:
         # In a pipeline function, a parameter would hide a component of the same name.
         taken = {*RESERVED, *(parameter.name for parameter in pipeline.parameters)}
         own = {}
-        for name in ("refs", "taken", "parts", "part", "parameters"):
+        for name in ("run", "refs", "taken", "parts", "part", "given"):
             own[name] = free_identifier(name, taken)
             taken.add(own[name])
         self._identifiers = target_identifiers(list(self._steps), reserved=frozenset(taken))

@@ -13,6 +13,8 @@ from zen_core.adapter.options import AdapterOptions
 
 DEFAULT_IMAGE = "zen-steps:latest"
 """What the emitted file says where nobody said which image: one that was built on this machine, for local runs."""
+UI_VARIABLE = "ZEN_KFP_URL"
+"""The environment variable that tells a container where KFP's UI is."""
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
 SecretKey = Annotated[
     str, StringConstraints(pattern=r"^secret:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$", max_length=512)

@@ -1,6 +1,6 @@
 """What a container of an emitted KFP pipeline runs: reads its arguments, and takes the step down the shim's road.
 
-    python3 -m zen_kfp.runtime run-step train --manifest=… --ir=… --run=… --job=… --refs=load={…} --to=PATH
+    python3 -m zen_kfp.runtime run-step train --manifest=… --ir=… --run=… --refs=load={…} --to=PATH
 
 Each argument is one text with its value, since KFP puts values of its own and of users into them. What is handed on is
 written to a file that KFP reads: refs, a condition's answer, or the parts of a map.
@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from zen_core.contract.bindings import iter_outputs
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings, load_settings
 from zen_core.contract.values import TAG
@@ -37,7 +38,7 @@ from zen_metadata.shim.sidecar import fetch_sidecar
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
 UI_VARIABLE = "ZEN_KFP_URL"
-"""The environment variable that says where KFP's UI is."""
+"""The environment variable that says where KFP's UI is; `options`, which takes longer to import, has it too."""
 _RETRY_VARIABLE = "KFP_RETRY_INDEX"
 """Where newer versions of KFP say how often the task was tried before."""
 _log = logging.getLogger("zen")
@@ -58,7 +59,6 @@ class Arguments:
         manifest: the digest of the manifest, hexadecimal.
         ir: the IR that the emitted file was made from.
         run: KFP's id of the run.
-        job: KFP's name of the run.
         refs: what the steps before handed over, by step, as text.
         parameters: the run's parameters, by name, as text.
         secrets: names of environment variables whose values are masked in what is printed.
@@ -71,7 +71,6 @@ class Arguments:
     manifest: str
     ir: str
     run: str
-    job: str
     refs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -103,7 +102,7 @@ class Arguments:
             ) from error
 
     @property
-    def upstream(self) -> dict[str, Refs]:
+    def handed(self) -> dict[str, Refs]:
         """The refs by step; without steps that made none, since they were skipped."""
         found = {step: json.loads(text) for step, text in self.refs.items()}
         return {step: refs for step, refs in found.items() if refs}
@@ -220,19 +219,20 @@ def _end_run(read: Arguments) -> None:
 def _opened(read: Arguments) -> Iterator[tuple[StepCall, Workspace]]:
     """The call of a step, and the stores that it runs on."""
     manifest, settings, code_root = _prepare(read)
+    run = _run_record(read, manifest, settings)
     workspace = open_workspace(settings, remote=True)
     try:
         yield (
             StepCall(
                 manifest=manifest,
                 step=read.step,
-                run=_run_record(read, manifest, settings),
-                upstream=read.upstream,
+                run=run,
+                upstream=_upstream(read, manifest, workspace, run),
                 own_process=True,
                 number=_tried_before() + 1,
                 code_root=code_root,
                 log_url=_page(read.run),
-                engine={"run_id": read.run, "job": read.job, "pod": os.environ.get("HOSTNAME", "")},
+                engine={"run_id": read.run, "pod": os.environ.get("HOSTNAME", "")},
                 pass_output=True,
                 interrupts=(KeyboardInterrupt, Terminated),
             ),
@@ -240,6 +240,18 @@ def _opened(read: Arguments) -> Iterator[tuple[StepCall, Workspace]]:
         )
     finally:
         workspace.close()
+
+
+def _upstream(read: Arguments, manifest: PipelineManifest, workspace: Workspace, run: RunRecord) -> dict[str, Refs]:
+    """The refs of what the step reads: as KFP hands them over; out of branches it does not, and they are recorded."""
+    found = read.handed
+    bindings = (item.binding for item in manifest.steps[read.step].inputs)
+    for name in sorted({output.step for binding in bindings for output in iter_outputs(binding)}):
+        if name not in read.refs and not manifest.steps[name].expander:
+            result = find_result(workspace, run.run_id, name)
+            if result is not None and result.status in DONE:
+                found[name] = refs_of(result.outputs)
+    return found
 
 
 def _prepare(read: Arguments) -> tuple[PipelineManifest, Settings, Path | None]:

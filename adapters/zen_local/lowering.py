@@ -1,4 +1,4 @@
-"""From the IR to what the engine schedules: who waits for whom, and what each step takes of the machine."""
+"""From the IR to what the engine needs of each step: its attempts, and what it takes of the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import UnsupportedFeatureError
-from zen_metadata.query.rules import PipelineRules, rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +42,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """The steps in topological order, what decides whether each runs, and what limits how many run at once."""
+    """The steps in topological order, and how many of a run may run at once."""
 
     steps: Mapping[str, LocalStep]
-    rules: PipelineRules
     max_parallel: int | None = None
-
-    def before(self, name: str) -> frozenset[str]:
-        """The steps that one waits for, whole or element by element."""
-        rule = self.rules.steps[name]
-        return frozenset((*rule.needs, *rule.elements, *(option for group in rule.options for option in group)))
-
-    def descendants(self, name: str) -> set[str]:
-        """All steps after this one."""
-        found = {name}
-        for step in self.steps:  # each comes after all that it waits for
-            if not found.isdisjoint(self.before(step)):
-                found.add(step)
-        return found - {name}
 
 
 def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
@@ -92,7 +77,7 @@ def lower_pipeline(ir: Mapping[str, Any], machine: Machine) -> LocalPlan:
     ]
     if problems:
         raise UnsupportedFeatureError(diagnostics=problems)
-    return LocalPlan(steps, rules_of(ir), ir.get("max_parallel"))
+    return LocalPlan(steps, ir.get("max_parallel"))
 
 
 def _lower_step(document: Mapping[str, Any]) -> LocalStep:

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,15 +20,16 @@ from typing import Any
 
 from zen_core.adapter.protocol import RunOutcome, RunRequest
 from zen_core.contract.conditions import condition_text
-from zen_core.errors import NotFoundError, StoreError, UsageError
+from zen_core.errors import StoreError, UsageError
 from zen_local.capacity import Capacity, ReadyTasks
+from zen_local.earlier import Earlier, choose_steps, find_earlier
 from zen_local.lowering import LocalPlan, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
 from zen_local.scheduling import NotStarted, Schedule, Settled, Task
 from zen_local.telling import Told
 from zen_local.workers import Finished, Workers
-from zen_metadata.lineage.records import RunRecord, RunStatus, StepRunState
-from zen_metadata.query.rules import Outcome, derive_statuses, facts_of, outcome_of
+from zen_metadata.lineage.records import RunRecord, RunStatus
+from zen_metadata.query.rules import PipelineRules
 from zen_metadata.shim.boundary import error_record
 from zen_metadata.shim.capture import release_streams
 from zen_metadata.shim.hooks import run_hooks
@@ -63,14 +64,6 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
         _project(workspace)
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What an earlier run left of steps that are not run again: their step runs, and what became of each."""
-
-    states: Sequence[StepRunState]
-    outcomes: Mapping[str, Outcome]
-
-
 @dataclass
 class _Engine:
     """One run."""
@@ -84,13 +77,17 @@ class _Engine:
     stopping: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
     traceback: str = ""
+    rules: PipelineRules = field(init=False)
     schedule: Schedule = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rules = self.workspace.rules_of(self.request.manifest.ir_digest, self.request.manifest.ir)
 
     def run(self) -> RunOutcome:
         started = time.monotonic()
         observer = Told(self.request.observer, self.workspace.mask)
-        chosen, needed = self._choose()
-        earlier = self._find_earlier(needed) if needed else Earlier((), {})
+        chosen, needed = choose_steps(self.rules, only=self.request.only, from_step=self.request.from_step)
+        earlier = find_earlier(self.workspace, self.run_record, self.rules, needed) if needed else Earlier()
         stored = self.workspace.open_run(self.run_record, self.request.manifest.ir)
         observer.run_started(stored.run_id, tuple(self.plan.steps))
         try:
@@ -251,40 +248,8 @@ class _Engine:
                 self.refs[step] = dict(result.refs)
             observer.step_left_out(label(step, index), result.status)
         chunks = {step.name: step.chunk for step in self.plan.steps.values()}
-        self.schedule = Schedule(self.plan.rules, chunks, chosen)
+        self.schedule = Schedule(self.rules, chunks, chosen)
         return self._tell(self.schedule.begin(earlier.outcomes, self.refs), observer)
-
-    def _choose(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The steps to run, and those whose earlier results are needed."""
-        if self.request.only is not None:
-            before = self.plan.before(self.request.only)
-            # What says how many elements there are belongs to a map: without it nobody can collect them.
-            expanders = {self.plan.rules.steps[name].expander for name in before} - {""}
-            return frozenset({self.request.only}), before | expanders
-        if self.request.from_step is not None:
-            chosen = {self.request.from_step, *self.plan.descendants(self.request.from_step)}
-            return frozenset(chosen), frozenset(self.plan.steps) - chosen
-        return frozenset(self.plan.steps), frozenset()
-
-    def _find_earlier(self, needed: frozenset[str]) -> Earlier:
-        """What the latest run that has them all made of these steps. Raises NotFoundError where there is none."""
-        lineage = self.workspace.lineage
-        order = {name: number for number, name in enumerate(self.plan.steps)}
-        lacking: list[str] = []
-        for run in lineage.find_runs(self.run_record.project, pipeline=self.run_record.pipeline, limit=50):
-            states = lineage.get_step_runs(run.run_id)
-            derived = derive_statuses(self.plan.rules, facts_of(states))
-            outcomes = {name: outcome_of(derived[name].values()) for name in needed}
-            if set(outcomes.values()) <= {"done", "skipped"}:
-                found = [state for state in states if state.step_run.step in needed]
-                return Earlier(sorted(found, key=lambda state: order[state.step_run.step]), outcomes)
-            lacking = lacking or [name for name in order if outcomes.get(name) in ("broken", "open")]
-        needed_names = ", ".join(sorted(needed, key=order.__getitem__))
-        raise NotFoundError(
-            f"no earlier run of {self.run_record.pipeline!r} has all that this needs: {needed_names}",
-            why=f"the latest run has no results of {', '.join(lacking)}" if lacking else "",
-            hint="run the whole pipeline once",
-        )
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -82,14 +82,8 @@ def test_what_is_cleared_runs_again_by_what_holds_now(airflow: Airflow, deploy: 
     states = airflow.states(dag_id, run_id)
     assert (states["many"], states["few"], states["chosen"]) == ("skipped", "success", "success")
     assert states["zen_end"] == "success"
-    assert outcomes(project, run_id) == {
-        "many": "skipped",
-        "few": "few: 2",
-        "chosen": "chosen few: 2",
-        "double[0]": 0,
-        "double[1]": 2,
-        "total": 2,
-    }
+    now = outcomes(project, run_id)
+    assert (now["many"], now["few"], now["chosen"], now["total"]) == ("skipped", "few: 2", "chosen few: 2", 2)
     assert zen_run_of(project, run_id)["status"] == "completed"
 
 

@@ -1,7 +1,7 @@
 """A Docker daemon of the tests' own, whose containers are this machine in small.
 
 No image can be pulled where the tests run. So the image is empty, and a container sees the machine's own system
-folders, Python and this checkout, all at their own places and read-only.
+folders, Python and this checkout, all at their own places and read-only. Its Python is that of `.venvs/kfp`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Self
 from integration_tests.services.processes import Server, ServiceError
 
 ROOT = Path(__file__).resolve().parents[2]
+PREFIX = ROOT / ".venvs" / "kfp"
 IMAGE = "zen-steps:latest"
 START_TIMEOUT = 60  # 1 s on an idle machine
 _SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr")
@@ -82,7 +83,9 @@ class Docker:
                 log=home / "dockerd.log",
             )
             self._server.wait_until(lambda: self._docker("version", check=False).returncode == 0, START_TIMEOUT)
-            self._docker("import", "-", IMAGE, content=_empty_image())
+            self._docker(
+                "import", f"--change=ENV PATH={PREFIX / 'bin'}:/usr/bin:/bin", "-", IMAGE, content=_empty_image()
+            )
         except BaseException:
             self.stop()
             raise

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.services.docker import ROOT, Docker
+from integration_tests.services.docker import PREFIX, Docker
 from integration_tests.services.processes import ServiceError
 
-PREFIX = ROOT / ".venvs" / "kfp"
 DRIVER = Path(__file__).with_name("kfp_driver.py")
 
 
@@ -25,16 +24,22 @@ class Kfp:
 
     def __init__(self, docker: Docker | None = None) -> None:
         self._docker = docker
+        self.output = ""  # what the last compilation or run printed
 
     @staticmethod
     def missing() -> str | None:
         """What this machine lacks, as a sentence part; None when it has all."""
         return None if (PREFIX / "bin" / "kfp").exists() else "needs .venvs/kfp: make .venvs/kfp/ready"
 
-    def compile(self, files: Sequence[tuple[Path, str]], *, variables: Mapping[str, str] | None = None) -> Any:
-        """KFP's YAML of each pipeline by name, of the modules that define them."""
+    def compile(
+        self, files: Sequence[tuple[Path, str]], *, variables: Mapping[str, str] | None = None
+    ) -> dict[str, list[Any]]:
+        """The documents of KFP's YAML of each pipeline by name, of the modules that define them.
+
+        The first is the pipeline, another one what only Kubernetes has; both are checked against KFP's own schema.
+        """
         text = json.dumps([[str(file), name] for file, name in files])
-        return self._drive("compile", text, variables or {})
+        return dict(self._drive("compile", text, variables or {}))
 
     def run(
         self,
@@ -46,20 +51,14 @@ class Kfp:
         """Run pipelines one after another; for each `completed`, or what KFP says of its failure.
 
         Args:
-            runs: the module, the pipeline, and its arguments as KFP's form holds them.
-            variables: the environment of all containers.
+            runs: the module or the compiled YAML, the pipeline, and its arguments as KFP's form holds them.
+            variables: the environment of all containers whose tasks have none of their own.
             folders: what the containers may write to.
         """
         if self._docker is None:
             raise ServiceError("runs need a Docker daemon")
         mounts = {**dict.fromkeys(self._docker.mounts, True), **dict.fromkeys(map(str, folders), False)}
-        environment = {
-            "PATH": f"{PREFIX / 'bin'}:/usr/bin:/bin",
-            "HOME": "/root",
-            "NO_PROXY": "127.0.0.1,localhost",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            **variables,
-        }
+        environment = {"NO_PROXY": "127.0.0.1,localhost", "MLFLOW_DISABLE_TELEMETRY": "true", **variables}
         given = {
             "mounts": mounts,
             "environment": environment,
@@ -68,10 +67,17 @@ class Kfp:
         found = self._drive("run", json.dumps(given), self._docker.variables)
         return [str(outcome) for outcome in found]
 
-    def python(self, *arguments: str, variables: Mapping[str, str] | None = None, expect: int = 0) -> str:
-        """Run KFP's Python; answer with what it printed, both streams."""
+    def command(
+        self,
+        *command: str,
+        cwd: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+        expect: int = 0,
+    ) -> str:
+        """Run a command of KFP's environment; answer with what it printed, both streams."""
         done = subprocess.run(
-            [str(PREFIX / "bin" / "python"), *arguments],
+            [str(PREFIX / "bin" / command[0]), *command[1:]],
+            cwd=cwd,
             env={**_inherited(), **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -81,17 +87,20 @@ class Kfp:
             timeout=900,
         )
         if done.returncode != expect:
-            raise ServiceError(f"{' '.join(arguments)[:200]} ended with {done.returncode}\n{done.stdout[-8000:]}")
+            raise ServiceError(f"{' '.join(command)[:200]} ended with {done.returncode}\n{done.stdout[-8000:]}")
         return done.stdout
 
     def _drive(self, command: str, text: str, variables: Mapping[str, str]) -> Any:
         with tempfile.TemporaryDirectory(prefix="zen-kfp-answer-") as folder:
             answer = Path(folder, "answer.json")
-            self.output = self.python("-P", str(DRIVER), command, str(answer), text, variables=variables)
+            self.output = self.command("python", "-P", str(DRIVER), command, str(answer), text, variables=variables)
             return json.loads(answer.read_text())
 
 
 def _inherited() -> dict[str, str]:
     own = {name: text for name, text in os.environ.items() if not name.startswith(("KFP", "PYTEST", "PYTHON", "ZEN_"))}
     own.pop("VIRTUAL_ENV", None)
-    return own | {"PATH": f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return own | {
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PATH": f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }

@@ -21,6 +21,10 @@ def main(command: str, answer: str, text: str) -> None:
 
 
 def load(file: str, name: str) -> Any:
+    if file.endswith(".yaml"):
+        from kfp import components
+
+        return components.load_component_from_file(file)
     spec = importlib.util.spec_from_file_location(f"zen_emitted_{name}", file)
     assert spec
     assert spec.loader
@@ -29,23 +33,23 @@ def load(file: str, name: str) -> Any:
     return getattr(module, name)
 
 
-def compile_all(files: Sequence[Sequence[str]]) -> dict[str, str]:
-    """The YAML of each, checked against the schema: an unknown or wrong field is an error."""
+def compile_all(files: Sequence[Sequence[str]]) -> dict[str, list[Any]]:
+    """The YAML documents of each, checked against the schema: an unknown or wrong field is an error."""
     import yaml
     from google.protobuf import json_format
     from kfp import compiler
     from kfp.pipeline_spec import pipeline_spec_pb2
 
     found = {}
-    for file, name in files:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "pipeline.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        for file, name in files:
+            path = Path(folder, f"{name}.yaml")
             compiler.Compiler().compile(load(file, name), str(path))
-            found[name] = path.read_text()
-        document, *platforms = yaml.safe_load_all(found[name])
-        json_format.ParseDict(document, pipeline_spec_pb2.PipelineSpec())
-        for platform in platforms:
-            json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
+            found[name] = [*yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader)]
+            document, *platforms = found[name]
+            json_format.ParseDict(document, pipeline_spec_pb2.PipelineSpec())
+            for platform in platforms:
+                json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     return found
 
 

@@ -124,7 +124,7 @@ class PlainProgress(SilentProgress):
     def step_finished(self, step: str, status: str, seconds: float, why: str) -> None:
         """See RunObserver."""
         super().step_finished(step, status, seconds, why)
-        took = f" in {format_seconds(seconds)}" if status in ("completed", "failed") else ""
+        took = f" in {format_seconds(seconds)}" if seconds and status in ("completed", "failed") else ""
         found = self.map_of(step)
         if found is None or status == "failed":
             self._write_of_step(f"{step}: {status}{took}{f': {why}' if why else ''}", step)

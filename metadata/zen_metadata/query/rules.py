@@ -144,18 +144,32 @@ class _Derivation:
         self._facts = facts
         self._otherwise = otherwise
         self._outcomes: dict[str, Outcome] = {}
+        self._turned_down: set[str] = set()
         self._found: Derived = {}
 
     def run(self) -> Derived:
         for name, rule in self._rules.steps.items():
             known = self._facts.statuses.get(name, {})
-            if rule.expander:
+            if blocked := self._turned_down_as(name, rule, known):
+                found: dict[int | None, StepRunStatus | None] = dict.fromkeys(known, blocked)
+            elif rule.expander:
                 found = self._elements(rule, known)
             else:
                 found = {**known} or {None: self._blocked(rule) or self._otherwise}
             self._found[name] = found
             self._outcomes[name] = outcome_of(found.values())
         return self._found
+
+    def _turned_down_as(
+        self, name: str, rule: StepRule, known: Mapping[int | None, StepRunStatus]
+    ) -> StepRunStatus | None:
+        """What a step is that ran, before a condition was asked again and answered the other way round."""
+        by_gate = bool(rule.gate) and self._facts.answers.get(rule.gate) is (not rule.taken)
+        by_needs = not self._turned_down.isdisjoint(rule.needs)
+        if not (by_gate or by_needs or any(self._turned_down.issuperset(group) for group in rule.options)):
+            return None
+        self._turned_down.add(name)
+        return self._blocked(rule) if known and "running" not in known.values() else None
 
     def _blocked(self, rule: StepRule) -> StepRunStatus | None:
         """Why a step does not start; None where nothing keeps it from it."""

@@ -275,10 +275,11 @@ class Run:
         steps: list[StepRun] = []
         # What another version of the pipeline left behind comes last.
         for name in dict.fromkeys([*kind_by_step, *found]):
-            states = found.get(name, {})
-            for index in sorted({*states, *final.get(name, {})}, key=lambda item: -1 if item is None else item):
+            states, statuses = found.get(name, {}), final.get(name, {})
+            for index in sorted({*states, *statuses}, key=lambda item: -1 if item is None else item):
                 known = states.get(index)
-                status = known.status if known else final[name][index]
+                # An attempt at what is skipped by now does not count: the condition was asked again.
+                status = statuses.get(index, known.status if known else None)
                 assert status is not None, "nothing is open in a run that is over"
                 kind = known.step_run.kind if known else kind_by_step[name]
                 steps.append(StepRun(self, name, status, known, self._stores, map_index=index, kind=kind))

@@ -54,8 +54,6 @@ class Conformance(Protocol):
 
     allowed_imports: frozenset[str]
     """Top-level names that emitted Python may import, beside the standard library and Zen's runtime part."""
-    # A class may also have `coarse_order = True`: the target runs a branch or a map as one, so that what lies in it, or
-    # comes after it, may wait for more than it must.
 
     def read(self, files: tuple[EmittedFile, ...]) -> EmittedPipeline:
         """Read the emitted text back, without the orchestrator."""

@@ -67,9 +67,9 @@ def test_of_a_thousand_failures_the_first_few_are_told(project):
     assert lines[0] == "fit: 20 elements"
     assert all(": ValueError: " in line and line.endswith(" is wrong") for line in lines[1:6])
     assert lines[6].startswith("fit: 2 completed, 18 failed in ")
-    assert [line.split()[2:4] for line in result.stderr.splitlines() if "zen logs" in line] == [
-        [line.split()[2], f"fit[{index}]"] for index, line in zip((2, 3, 4), ["zen logs x"] * 3, strict=True)
-    ] or result.stderr.count("zen logs") == 3
+    logs = [line for line in result.stderr.splitlines() if "zen logs" in line]
+    assert len(logs) == 3
+    assert " fit[" in logs[0]
     assert "… and 15 more" in result.stderr
     assert "ValueError: " in result.stderr
 
@@ -87,7 +87,7 @@ def test_an_image_is_refused_unless_the_project_waives_it(project):
     assert result.stderr == "left out here, as zen.toml says: image\n"
 
 
-def live(width=80):
+def live(width=100):
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=width, height=20, color_system=None)
     return LiveProgress(console), written
@@ -115,8 +115,8 @@ def test_on_a_terminal_a_map_is_one_line_with_a_count():
     progress.step_finished("publish", "skipped", 0.0, "total > 100 is false")
     progress.close()
     last = rows(written)[-4:]
-    assert last[1].startswith("✗ fit failed 1000/1000 35 completed, 2 failed, 963 cached")
-    assert last[3] == "- publish skipped total > 100 is false"
+    assert last[0].startswith("✗ fit failed 1000/1000 35 completed, 2 failed, 963 cached")
+    assert last[2] == "- publish skipped total > 100 is false"
 
 
 def test_retries_of_elements_are_told_within_the_same_few_lines():

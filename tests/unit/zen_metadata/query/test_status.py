@@ -132,6 +132,32 @@ def test_a_nested_gate_is_skipped_with_all_that_hangs_on_it():
     assert absent(nested, known, "completed") == dict.fromkeys(("inner", "when_2", "high", "low"), "skipped")
 
 
+@pytest.mark.parametrize("earlier", ["completed", "failed"])
+def test_what_ran_before_a_condition_answered_the_other_way_round_does_not_count(earlier):
+    known = labels({"load": "completed", "when": "completed", "yes": earlier, "no": "completed"}, when=False)
+    assert derive_statuses(BRANCHES, known)["yes"] == {None: "skipped"}
+    assert derive_statuses(BRANCHES, known)["after"] == {None: None}
+    running = labels({"load": "completed", "when": "completed", "yes": "running"}, when=False)
+    assert derive_statuses(BRANCHES, running)["yes"] == {None: "running"}
+
+
+def test_a_condition_within_a_branch_that_is_skipped_by_now_does_not_count():
+    nested = rules(*graphs.nested_branches())
+    steps = ("load", "when", "inner", "when_2", "high", "no", "after")
+    found = derive_statuses(nested, labels(dict.fromkeys(steps, "completed"), when=False, when_2=True))
+    assert {name for name, statuses in found.items() if statuses == {None: "skipped"}} == {
+        *("inner", "when_2", "high", "low")
+    }
+
+
+def test_elements_of_a_map_that_is_skipped_by_now_do_not_count():
+    branch = rules(*graphs.map_in_branch())
+    steps = ("load", "numbers", "when", "expand_increase", "increase[0]", "increase[1]", "total")
+    found = derive_statuses(branch, labels(dict.fromkeys(steps, "completed"), when=False, expand_increase=2))
+    assert found["increase"] == {0: "skipped", 1: "skipped"}
+    assert found["total"] == {None: "skipped"}
+
+
 def test_either_needs_one_that_was_not_skipped_and_none_that_failed():
     one = rules(
         graphs.LOAD,
