@@ -27,6 +27,7 @@ from zen_metadata.shim.run_step import StepCall
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
+from zen_metadata.shim.standing import UpstreamFailedError
 from zen_metadata.shim.workspace import Workspace, open_workspace
 
 _log = logging.getLogger("zen")
@@ -98,7 +99,7 @@ def run_part(
 def _opened(
     dag_file: str, ir_digest: str, step: str, upstream: Refs, credentials: Mapping[str, str] | None
 ) -> Iterator[tuple[StepCall, Workspace]]:
-    """The call of a step, and the stores that it runs on. A step that does not run is skipped in Airflow's words."""
+    """The call of a step, and the stores that it runs on. That a step does not run is said in Airflow's words."""
     context = _current_context()
     task_instance = context["ti"]
     manifest, settings, code_root = _prepare(dag_file, ir_digest, credentials)
@@ -126,7 +127,9 @@ def _opened(
             workspace,
         )
     except StepSkipped as skipped:
-        raise _skip_exception()(str(skipped)) from None
+        raise _airflow_exception("AirflowSkipException")(str(skipped)) from None
+    except UpstreamFailedError as error:  # no further attempt could mend it
+        raise _airflow_exception("AirflowFailException")(str(error)) from error
     finally:
         workspace.close()
 
@@ -161,10 +164,10 @@ def _task_states(context: Mapping[str, Any], tasks: Sequence[str] | None = None)
     }
 
 
-def _skip_exception() -> type[Exception]:
-    from airflow.exceptions import AirflowSkipException
+def _airflow_exception(name: str) -> type[Exception]:
+    from airflow import exceptions
 
-    found: type[Exception] = AirflowSkipException
+    found: type[Exception] = getattr(exceptions, name)
     return found
 
 
@@ -199,9 +202,8 @@ def end_run(dag_file: str, ir_digest: str, credentials: Mapping[str, str] | None
     if status is None and fail:  # the lineage store is away: Airflow's word counts
         status = "completed" if _BROKEN.isdisjoint(_task_states(context).values()) else "failed"
     if status == "failed" and fail:
-        from airflow.exceptions import AirflowFailException
-
-        raise AirflowFailException("a step of this run failed, or could not run because of one that did")
+        told = "a step of this run failed, or could not run because of one that did"
+        raise _airflow_exception("AirflowFailException")(told)
 
 
 def _prepare(

@@ -7,10 +7,10 @@ what collects a map (one over an empty list is skipped in Airflow, and done by t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from zen_core.contract.bindings import EitherBinding, iter_leaves
+from zen_core.contract.bindings import EitherBinding, ElementBinding, OutputBinding, iter_leaves
 from zen_core.ir.graph import read_steps, upstream_edges
 from zen_core.ir.specs import StepSpec
 
@@ -26,16 +26,16 @@ class SkipRules:
         self._steps = {step.name: step for step in steps}
         self._waits = upstream_edges(steps)
         self._rules = {step.name: self._rule_of(step) for step in steps}
-        skippable: set[str] = set()
+        optional: set[str] = set()
         self._hiding: set[str] = set()
         for step in steps:
-            waits = self._waits[step.name]
-            others = [name for name in waits if not self._same_map(step, name)]
+            others = [name for name in self._waits[step.name] if not self._same_map(step, name)]
             rule = self._rules[step.name]
-            if step.when or (not rule and not skippable.isdisjoint(others)) or (rule == "all_done" and others):
+            after_skip = not rule and any(name in optional or self._steps[name].map for name in others)
+            if step.when or after_skip or (rule == "all_done" and others):
                 self._hiding.add(step.name)
-            if step.when or step.map or not skippable.isdisjoint(waits):
-                skippable.add(step.name)
+            if step.when or _needs_one_of(step, optional):
+                optional.add(step.name)
 
     @property
     def may_hide_failure(self) -> bool:
@@ -72,8 +72,7 @@ class SkipRules:
         through_skip = any(self._steps[name].map for name in waits)
         if through_skip and not all(self._same_map(step, name) for name in waits):
             return "none_failed"
-        leaves = (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))
-        if any(isinstance(leaf, EitherBinding) for leaf in leaves):
+        if any(isinstance(leaf, EitherBinding) for leaf in _leaves(step)):
             return "none_failed" if step.map else "none_failed_min_one_success"
         return ""
 
@@ -136,3 +135,20 @@ class SkipRules:
                 bits |= found[other] | 1 << self._places[other]
             found[name] = bits
         return found
+
+
+def _needs_one_of(step: StepSpec, names: Container[str]) -> bool:
+    """Whether it cannot run without one of these steps, or reads an `either` of nothing else."""
+    if any(name in names for name in step.after):
+        return True
+    for leaf in _leaves(step):
+        if isinstance(leaf, EitherBinding):
+            if all(option.step in names for option in leaf.options):
+                return True
+        elif isinstance(leaf, (OutputBinding, ElementBinding)) and leaf.step in names:
+            return True
+    return False
+
+
+def _leaves(step: StepSpec) -> Iterator[object]:
+    return (leaf for item in step.inputs for _, leaf in iter_leaves(item.binding))

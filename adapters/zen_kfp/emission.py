@@ -119,7 +119,7 @@ class _Writer:
             ),
         ]
         if task.description:
-            lines.append(SourceText(f"    {py_literal(task.description)}"))
+            lines.append(statement(py_literal(task.description), depth=1))
         lines.append(statement(call(SourceText("container"), arguments, keywords), depth=1, before="return "))
         return join_source("\n", lines)
 

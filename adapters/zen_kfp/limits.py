@@ -20,7 +20,10 @@ def refuse_beyond_limits(pipeline: PipelineSpec, options: KfpOptions, waived: tu
     """Raise NameCollisionError for names of parameters, UnsupportedFeatureError for values that KFP lacks."""
     if names := [*_find_parameter_names(pipeline)]:
         raise NameCollisionError(diagnostics=names)
-    if problems := [*_find_schedule_limits(pipeline), *_find_gpu_types(pipeline, options, waived)]:
+    problems = [*_find_schedule_limits(pipeline), *_find_gpu_types(pipeline, options, waived)]
+    if Feature.IMAGE not in waived:
+        problems += _find_images_of_hooks(pipeline)
+    if problems:
         raise UnsupportedFeatureError(diagnostics=problems)
 
 
@@ -62,6 +65,15 @@ def _find_gpu_types(pipeline: PipelineSpec, options: KfpOptions, waived: tuple[F
             why = "which node label holds the GPU type differs between clusters"
             hint = 'name it: [adapters.kfp] gpu_type_label = "cloud.google.com/gke-accelerator"'
             yield _beyond(Feature.GPU, pipeline, step, why, hint)
+
+
+def _find_images_of_hooks(pipeline: PipelineSpec) -> Iterator[Diagnostic]:
+    asked = [(hook, hook.environment.image) for hook in pipeline.hooks if hook.environment and hook.environment.image]
+    for hook, image in asked:
+        first, its = asked[0]
+        if image != its:
+            why = f"all hooks run in the closing container: {first.name!r} asks for {its}, this one for {image}"
+            yield _beyond(Feature.IMAGE, pipeline, hook, why, "name one image for all hooks")
 
 
 def _beyond(feature: Feature, pipeline: PipelineSpec, step: StepSpec | None, why: str, hint: str) -> Diagnostic:

@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -127,9 +127,6 @@ def main(arguments: Sequence[str]) -> int:
         The exit code: 0, also for a step that by the rules of the pipeline does not run; 1 for whatever went wrong,
         which is on standard error, secrets masked.
     """
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    # A container's first process ignores SIGTERM unless it says otherwise.
-    signal.signal(signal.SIGTERM, _end)
     mask = secret_masker(Settings())
     try:
         read = Arguments.read(arguments)
@@ -183,8 +180,6 @@ def _run(call: StepCall, workspace: Workspace) -> Refs:
 
 
 def _run_part(call: StepCall, workspace: Workspace, part: int) -> None:
-    from dataclasses import replace
-
     from zen_metadata.shim.mapping import run_elements
 
     # Older versions of KFP do not say whether the task was tried before: elements that are done are always kept.
@@ -315,4 +310,7 @@ def _is_json(text: str) -> bool:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    # A container's first process ignores SIGTERM unless it says otherwise.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.argv[1:]))

@@ -24,11 +24,11 @@ from zen_core.errors import ShimError, StepSkipped, StoreError
 from zen_metadata.lineage.records import RunRecord, StepRunState
 from zen_metadata.shim.calls import RunningStep, StepCall, refs_of
 from zen_metadata.shim.credentials import MissingCredentialError, apply_credentials
-from zen_metadata.shim.inputs import UpstreamFailedError
 from zen_metadata.shim.mapping import run_elements
 from zen_metadata.shim.run_step import run_step as run_in_shim
 from zen_metadata.shim.runs import new_run
 from zen_metadata.shim.sidecar import open_sidecar
+from zen_metadata.shim.standing import UpstreamFailedError
 from zen_metadata.shim.termination import record_termination
 from zen_metadata.shim.workspace import Workspace, open_workspace
 from zen_prefect.shielding import unshield

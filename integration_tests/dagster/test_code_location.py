@@ -119,12 +119,8 @@ def test_a_defs_folder_holds_several_jobs_beside_what_is_others(dagster: Dagster
     )
     for name in ("singles", "chunks", "work"):  # each with steps called `numbers` and `total`
         project.zen("deploy", f"work.py:{name}", "--for", "dagster")
-    listed = dagster.run(
-        "dagster", "job", "list", "-m", "team.definitions", "-d", str(package.parent), variables={"PYTHONPATH": ""}
-    )
+    listed = dagster.run("dagster", "job", "list", "-m", "team.definitions", "-d", str(package.parent))
     assert {"Job: chunks", "Job: singles", "Job: theirs", "Job: work"} <= set(listed.splitlines())
-    schedules = dagster.run("dagster", "schedule", "list", "-m", "team.definitions", "-d", str(package.parent))
-    assert {"Schedule: chunks [RUNNING]", "Schedule: singles [RUNNING]"} <= set(schedules.splitlines())
 
 
 def test_a_pipeline_may_be_called_like_the_users_own_module(dagster: Dagster, project: Project) -> None:

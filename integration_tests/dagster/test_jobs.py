@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from zen_core.testing.lineage import canonical_lineage, first_difference
 EXAMPLE = "pipelines/training.py:breast_cancer"
 PIPELINES = """
 import time
+from datetime import datetime
 from pathlib import Path
 
-from zen_core import Retry, current, either, pipeline, step, when
+from zen_core import Retry, Schedule, ScheduledTime, current, either, pipeline, step, when
 
 
 @step(cache=False)
@@ -86,6 +88,16 @@ def long_work(folder: str) -> int:
 @pipeline
 def stopping(folder: str):
     double(long_work(folder))
+
+
+@step(cache=False)
+def tick(day: datetime) -> str:
+    return day.isoformat()
+
+
+@pipeline(schedule=Schedule(cron="* * * * *", timezone="Europe/Berlin", overlap="skip"))
+def ticking(day: datetime = ScheduledTime()):
+    tick(day)
 """
 HOSTILE = 'it\'s "{{ x }}" ${HOME}\n{"env": "HOME"} größe'
 
@@ -107,9 +119,10 @@ defs_folder = {json.dumps(str(dagster.defs_folder))}
 @pytest.fixture(scope="module")
 def dev(dagster: Dagster, project: Project) -> Iterator[Dagster]:
     """`dagster dev` with the jobs of the project, put there by `zen deploy`."""
-    for name in ("mending", "stopping"):
+    names = ("mending", "stopping", "ticking")
+    for name in names:
         project.zen("deploy", f"work.py:{name}", "--for", "dagster")
-    dagster.start(dagster.defs_folder / "mending.py", dagster.defs_folder / "stopping.py")
+    dagster.start(*(dagster.defs_folder / f"{name}.py" for name in names))
     return dagster
 
 
@@ -185,6 +198,33 @@ def test_a_wrong_parameter_is_told_in_the_op(dev: Dagster, project: Project, tmp
     assert status == "FAILURE"
     runs = project.json("runs")
     assert not any(run["run_id"] == run_id for run in runs)
+
+
+def test_a_code_location_is_loaded_again_and_must_be_there(dev: Dagster, project: Project) -> None:
+    settings = (project.folder / "zen.toml").read_text()
+    files = {path: path.read_bytes() for path in dev.defs_folder.rglob("*") if path.is_file()}
+    try:
+        (project.folder / "zen.toml").write_text(f'{settings}webserver = "{dev.url}"\ncode_location = "nowhere.py"\n')
+        project.zen("deploy", "work.py:stopping", "--for", "dagster", expect=3)
+        assert {path: path.read_bytes() for path in files} == files
+        (project.folder / "zen.toml").write_text(f'{settings}webserver = "{dev.url}"\ncode_location = "stopping.py"\n')
+        loaded = dev.loaded_at("stopping.py")
+        project.zen("deploy", "work.py:stopping", "--for", "dagster")
+        assert dev.loaded_at("stopping.py") > loaded
+    finally:
+        (project.folder / "zen.toml").write_text(settings)
+
+
+def test_the_schedule_fires_and_the_run_stands_for_its_tick(dev: Dagster, project: Project) -> None:
+    def finished() -> list[Any]:
+        return [run for run in project.json("runs") if run["pipeline"] == "ticking" and run["status"] == "completed"]
+
+    wait_until(lambda: bool(finished()), 180, what="the schedule to fire")
+    document = project.json("show", finished()[-1]["run_id"])
+    tick = datetime.fromisoformat(document["scheduled_at"])
+    assert (tick.second, tick.microsecond) == (0, 0)
+    (step,) = document["steps"]
+    assert datetime.fromisoformat(step["outputs"]["result"]["value"]) == tick
 
 
 def _run_of(project: Project, dagster_run: str) -> Any:

@@ -66,6 +66,11 @@ query($id: ID!) {
   }
 }
 """
+LOCATION = """
+query($name: String!) {
+  workspaceLocationEntryOrError(name: $name) { ... on WorkspaceLocationEntry { updatedTimestamp } }
+}
+"""
 TERMINATE = "mutation($id: String!) { terminateRun(runId: $id) { __typename } }"
 
 
@@ -195,6 +200,11 @@ class Dagster:
 
         wait_until(is_over, timeout, what=f"the end of the run {run_id}")
         return found["status"], {step["stepKey"]: step["status"] for step in found["stepStats"]}
+
+    def loaded_at(self, location: str) -> float:
+        """When a code location was loaded."""
+        found = self.ask(LOCATION, name=location)["workspaceLocationEntryOrError"]
+        return float(found["updatedTimestamp"])
 
     def metadata(self, run_id: str) -> dict[str, dict[str, str]]:
         """What the outputs of each step say, by step key and label."""

@@ -31,6 +31,15 @@ class Kfp:
         """What this machine lacks, as a sentence part; None when it has all."""
         return None if (PREFIX / "bin" / "kfp").exists() else "needs .venvs/kfp: make .venvs/kfp/ready"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a process of KFP's environment."""
+        left_out = ("KFP", "KF_", "PYTEST", "PYTHON", "ZEN_")
+        own = {name: text for name, text in os.environ.items() if not name.startswith(left_out)}
+        own.pop("VIRTUAL_ENV", None)
+        path = f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        return own | {"NO_PROXY": "127.0.0.1,localhost", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
+
     def compile(
         self, files: Sequence[tuple[Path, str]], *, variables: Mapping[str, str] | None = None
     ) -> dict[str, list[Any]]:
@@ -78,7 +87,7 @@ class Kfp:
         done = subprocess.run(
             [str(PREFIX / "bin" / command[0]), *command[1:]],
             cwd=cwd,
-            env={**_inherited(), **(variables or {})},
+            env={**self.environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,12 +104,3 @@ class Kfp:
             answer = Path(folder, "answer.json")
             self.output = self.command("python", "-P", str(DRIVER), command, str(answer), text, variables=variables)
             return json.loads(answer.read_text())
-
-
-def _inherited() -> dict[str, str]:
-    own = {name: text for name, text in os.environ.items() if not name.startswith(("KFP", "PYTEST", "PYTHON", "ZEN_"))}
-    own.pop("VIRTUAL_ENV", None)
-    return own | {
-        "NO_PROXY": "127.0.0.1,localhost",
-        "PATH": f"{PREFIX / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
-    }

@@ -32,15 +32,11 @@ from zen_metadata.lineage.records import ArtifactRecord, InputRecord, RunRecord,
 from zen_metadata.query.rules import DONE
 from zen_metadata.shim.elements import collection_digest, find_result, find_results
 from zen_metadata.shim.external import find_external
-from zen_metadata.shim.standing import Standing
+from zen_metadata.shim.standing import Standing, UpstreamFailedError
 
 if TYPE_CHECKING:
     from zen_metadata.artifacts.files import SourceFile
     from zen_metadata.shim.workspace import Workspace
-
-
-class UpstreamFailedError(MissingInputError):
-    """What an input reads failed: by the rules the step does not run, and nothing is recorded of it."""
 
 
 _SOURCE_NAMESPACE = uuid.UUID("0f0f8f3e-6f5b-5c62-8d0e-5a1f4be0c7aa")

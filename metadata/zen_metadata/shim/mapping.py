@@ -11,8 +11,8 @@ from zen_core.contract.manifest import PipelineManifest
 from zen_core.errors import MissingInputError, StepSkipped
 from zen_metadata.query.rules import ANSWERS
 from zen_metadata.shim.elements import find_result, find_results
-from zen_metadata.shim.inputs import UpstreamFailedError
 from zen_metadata.shim.run_step import StepCall, run_step
+from zen_metadata.shim.standing import UpstreamFailedError
 from zen_metadata.shim.workspace import Workspace
 
 _COUNT = ANSWERS["expander"]

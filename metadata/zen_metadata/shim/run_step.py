@@ -36,11 +36,11 @@ from zen_metadata.shim.calls import RunningStep, StepCall, StepResult, refs_of
 from zen_metadata.shim.capture import OutputCapture, capture_output
 from zen_metadata.shim.child import ChildProcess, ChildRequest
 from zen_metadata.shim.code import load_step
-from zen_metadata.shim.inputs import InputResolver, ResolvedInputs, UpstreamFailedError, iter_secrets
+from zen_metadata.shim.inputs import InputResolver, ResolvedInputs, iter_secrets
 from zen_metadata.shim.own_work import OWN_KINDS, do_own_work
 from zen_metadata.shim.requirements import check_environment
 from zen_metadata.shim.secrets import prepare_secrets
-from zen_metadata.shim.standing import Standing
+from zen_metadata.shim.standing import Standing, UpstreamFailedError
 from zen_metadata.shim.termination import on_termination
 from zen_metadata.shim.user_run import user_run_of
 from zen_metadata.shim.work import Work, WorkResult, do_work

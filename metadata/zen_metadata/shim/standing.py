@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.manifest import PipelineManifest
-from zen_core.errors import StepSkipped
+from zen_core.errors import MissingInputError, StepSkipped
 from zen_metadata.query.rules import (
     ANSWERS,
     Derived,
@@ -22,6 +22,10 @@ from zen_metadata.query.rules import (
 
 if TYPE_CHECKING:
     from zen_metadata.shim.workspace import Workspace
+
+
+class UpstreamFailedError(MissingInputError):
+    """What a step needs failed: by the rules it does not run, and nothing is recorded of it."""
 
 
 class Standing:
@@ -52,7 +56,12 @@ class Standing:
         return outcome_of(self._derived.get(step, {None: None}).values())
 
     def refuse_skipped(self, step: str, where: str) -> None:
-        """Raise StepSkipped where by the rules the step does not run. A step that no run skips costs nothing."""
+        """Raise what says so where by the rules the step does not run. A step that no run skips costs nothing.
+
+        Raises:
+            StepSkipped: it is skipped.
+            UpstreamFailedError: what it needs failed, behind something that was skipped.
+        """
         if not self.may_be_skipped(step):
             return
         rule = self._rules.steps[step]
@@ -64,6 +73,8 @@ class Standing:
         derived = derive_statuses(self._rules, _without(step, self._facts))[step]
         if set(derived.values()) == {"skipped"}:
             raise StepSkipped(f"{where}: its branch was not taken, or a step that it needs was skipped")
+        if set(derived.values()) == {"upstream_failed"}:
+            raise UpstreamFailedError("a step that it needs failed", where=where)
         if rule.expander:  # its other elements need not ask again
             self._workspace.cleared.add((self._run_id, step))
 

@@ -117,7 +117,6 @@ def maps_and_branches():
     when_refs >> [expand_double_refs, sum_doubled_refs, small_refs]
     increase_refs >> total_refs
     double_refs >> sum_doubled_refs
-    total_refs >> chosen_refs
     increase_refs >> last_refs
     [last_refs, in_list_refs] >> zen_end().as_teardown(on_failure_fail_dagrun=True)
 

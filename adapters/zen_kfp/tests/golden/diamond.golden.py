@@ -1,0 +1,79 @@
+"""A Kubeflow pipeline, emitted by Zen 0.1.0. Do not edit: change the pipeline and compile it again.
+
+Pipeline: diamond
+IR: sha256:061fc9d63ab15a4dc506ad7fe149577b316b111e17539e94a0affea5bfb1026f
+"""
+
+import hashlib
+from pathlib import Path
+
+from kfp import compiler, dsl
+
+IMAGE = "zen-steps:latest"
+# The manifest in the folder beside this file is of the same IR, and says which code the steps run. Containers
+# take both from the artifact store, by their digests: `zen deploy` and `zen push` put them there.
+IR = "sha256:061fc9d63ab15a4dc506ad7fe149577b316b111e17539e94a0affea5bfb1026f"
+MANIFEST = hashlib.sha256((Path(__file__).with_suffix(".zen") / "manifest.json").read_bytes()).hexdigest()
+
+
+def container(run, *arguments, upstream=None, parameters=None, image=IMAGE):
+    # KFP puts the values of inputs into their places. All are texts that it does not read.
+    return dsl.ContainerSpec(
+        image=image,
+        command=["python3", "-m", "zen_kfp.runtime"],
+        args=[
+            *arguments,
+            f"--manifest={MANIFEST}",
+            f"--ir={IR}",
+            f"--run={run}",
+            *(f"--refs={step}={refs}" for step, refs in (upstream or {}).items()),
+            *(f"--parameter={name}={value}" for name, value in (parameters or {}).items()),
+        ],
+    )
+
+
+def configured(task):
+    # Zen decides in the container whether work is done again.
+    # A task that KFP takes from its own cache runs no container, and would be missing in the lineage.
+    task.set_caching_options(False)
+    return task
+
+
+@dsl.container_component
+def load(run: str, refs: dsl.OutputPath(str)):
+    return container(run, "run-step", "load", f"--to={refs}")
+
+
+@dsl.container_component
+def left(run: str, load: str, refs: dsl.OutputPath(str)):
+    return container(run, "run-step", "left", f"--to={refs}", upstream={"load": load})
+
+
+@dsl.container_component
+def right(run: str, load: str, refs: dsl.OutputPath(str)):
+    return container(run, "run-step", "right", f"--to={refs}", upstream={"load": load})
+
+
+@dsl.container_component
+def join(run: str, left: str, right: str, refs: dsl.OutputPath(str)):
+    return container(run, "run-step", "join", f"--to={refs}", upstream={"left": left, "right": right})
+
+
+@dsl.container_component
+def zen_end(run: str):
+    return container(run, "end-run")
+
+
+@dsl.pipeline(name="diamond")
+def diamond():
+    given = {"run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
+    zen_end_task = configured(zen_end(**given))
+    with dsl.ExitHandler(zen_end_task):
+        load_task = configured(load(**given))
+        left_task = configured(left(load=load_task.outputs["refs"], **given))
+        right_task = configured(right(load=load_task.outputs["refs"], **given))
+        configured(join(left=left_task.outputs["refs"], right=right_task.outputs["refs"], **given))
+
+
+if __name__ == "__main__":
+    compiler.Compiler().compile(diamond, str(Path(__file__).with_suffix(".yaml")))
