@@ -87,7 +87,9 @@ def test_steps_of_the_pipeline_that_was_named(folder):
 
 
 def test_targets_and_stacks(folder):
-    assert {"airflow", "prefect", "ir", "all"} == set(offered(folder, "compile", "flows.py", "--for", ""))
+    assert {"airflow", "dagster", "kfp", "prefect", "ir", "all"} == set(
+        offered(folder, "compile", "flows.py", "--for", "")
+    )
     assert offered(folder, "compile", "flows.py", "--for", "=", "air") == ["airflow"]
     assert "airflow" in offered(folder, "deploy", "flows.py", "--for", "")
     assert offered(folder, "--stack", "te") == ["team", "test"]
