@@ -84,15 +84,14 @@ class SkipRules:
         return name == step.map.expander or (other.map is not None and other.map.expander == step.map.expander)
 
     def _waits_outside_chain(self, name: str) -> list[str]:
-        """What it waits for, without earlier steps of its map: these count element by element.
+        """What it waits for, without earlier steps of its map, which count element by element.
 
-        Nor without its expander, where the task waits for that in any case.
+        Nor its expander, where the task waits for that whatever happens, and is what that is.
         """
-        step = self._steps[name]
-        own = {other for other in self._waits[name] if self._same_map(step, other)}
-        if self._rules[name] != "all_done":
-            own = {other for other in own if self._steps[other].map}
-        return [other for other in self._waits[name] if other not in own or other in self._hiding]
+        own = {other for other in self._waits[name] if self._same_map(self._steps[name], other)}
+        waits_for_all = self._rules[name] == "all_done"
+        left_out = {other for other in own if self._steps[other].map or (waits_for_all and other not in self._hiding)}
+        return [other for other in self._waits[name] if other not in left_out]
 
     def _may_hide_from(self, step: StepSpec, name: str) -> bool:
         """Whether a step may be skipped, with a failure behind it, while the other one runs."""

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from zen_core.adapter.features import Feature
 from zen_core.adapter.protocol import Adapter, Check, Deployment, DeployRequest
 from zen_core.adapter.versions import find_untested
 from zen_core.contract.canonical import digest_bytes
@@ -36,7 +37,7 @@ ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
     """All that keeps the pipeline from being deployed, found without changing anything."""
     options = _options(request)
-    pipeline = lower_pipeline(request.pipeline, options)
+    pipeline = _lower(request)
     problems = [*_find_missing_settings(request, pipeline)]
     try:
         with _server(options) as server:
@@ -49,7 +50,7 @@ def find_problems(request: DeployRequest) -> tuple[Diagnostic, ...]:
 def deploy(adapter: Adapter, request: DeployRequest) -> Deployment:
     """Upload manifest, code and pipeline, and bring the recurring run up to date. Raises DeploymentError."""
     options = _options(request)
-    pipeline = lower_pipeline(request.pipeline, options)
+    pipeline = _lower(request)
     changed = [*_push(request)]
     package = _compile(request, pipeline)
     with _server(options) as server:
@@ -100,6 +101,11 @@ def examine(adapter: Adapter, options: KfpOptions, settings: Settings) -> Iterat
 def _options(request: DeployRequest) -> KfpOptions:
     assert isinstance(request.options, KfpOptions)
     return request.options
+
+
+def _lower(request: DeployRequest) -> KfpPipeline:
+    options = _options(request)
+    return lower_pipeline(request.pipeline, options, waived=tuple(map(Feature, options.waive)))
 
 
 # -- what containers need ---------------------------------------------------------------------------------------

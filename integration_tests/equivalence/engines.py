@@ -152,12 +152,10 @@ class KfpEngine:
         {
             "branch_in_branch",
             "element_fails",
-            "failure_wins_over_skip",
             "hooks_after_failure",
             "inputs_of_all_kinds",
             "map_in_untaken_branch",
             "map_of_nothing",
-            "tries_again",
         }
     )
 

@@ -67,10 +67,12 @@ class Kfp:
         if self._docker is None:
             raise ServiceError("runs need a Docker daemon")
         mounts = {**dict.fromkeys(self._docker.mounts, True), **dict.fromkeys(map(str, folders), False)}
-        environment = {"NO_PROXY": "127.0.0.1,localhost", "MLFLOW_DISABLE_TELEMETRY": "true", **variables}
+        # What numerical libraries compute depends, in its last digits, on which instructions they are told to use.
+        numerics = {name: text for name, text in os.environ.items() if name.startswith(("OPENBLAS_", "OMP_", "MKL_"))}
+        common = {"NO_PROXY": "127.0.0.1,localhost", "MLFLOW_DISABLE_TELEMETRY": "true"}
         given = {
             "mounts": mounts,
-            "environment": environment,
+            "environment": {**common, **numerics, **variables},
             "runs": [[str(file), name, dict(arguments)] for file, name, arguments in runs],
         }
         found = self._drive("run", json.dumps(given), self._docker.variables)

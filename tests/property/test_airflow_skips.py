@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from zen_airflow.lowering import AirflowDag, lower_pipeline
 from zen_airflow.options import AirflowOptions
-from zen_core.ir.specs import PipelineSpec
+from zen_core.ir.graph import read_steps
+from zen_core.ir.specs import PipelineSpec, StepSpec
+from zen_core.testing.cases.build import read
 from zen_core.testing.cases.random_pipelines import random_pipeline
 from zen_metadata.query.rules import Facts, derive_statuses, rules_of
 
@@ -172,22 +174,30 @@ class Scheduler:
         return "success" if BROKEN.isdisjoint(last) else "failed"
 
 
-def in_chunks(pipeline: PipelineSpec, random: Random) -> PipelineSpec:
-    """The same with several elements in a task, in some of the maps."""
+def varied(pipeline: PipelineSpec, random: Random) -> PipelineSpec:
+    """The same with what a random pipeline has not: chunks in chains, lists from elsewhere, steps after a map."""
     chunks = {step.name: random.choice([1, 1, 2]) for step in pipeline.steps}
-    steps = (
-        step.model_copy(update={"map": step.map.model_copy(update={"chunk": chunks[step.map.expander]})})
-        if step.map
-        else step
-        for step in pipeline.steps
-    )
+    steps: list[StepSpec] = []
+    for step in pipeline.steps:
+        outer = [other for other in steps if other.when is None and other.kind == "step"]
+        plain = [other.name for other in outer if other.map is None]
+        maps = {other.name for other in outer if other.map} - {*read_steps(step), *step.after}
+        change: dict[str, Any] = {}
+        if step.map:
+            change["map"] = step.map.model_copy(update={"chunk": chunks[step.map.expander]})
+        elif step.kind == "expander" and plain and random.random() < 0.4:
+            item = step.inputs[0]
+            change["inputs"] = (item.model_copy(update={"binding": read(random.choice(plain))}),)
+        elif step.kind == "step" and maps and random.random() < 0.2:
+            change["after"] = (*step.after, random.choice(sorted(maps)))
+        steps.append(step.model_copy(update=change))
     return pipeline.model_copy(update={"steps": tuple(steps)})
 
 
 @given(SEEDS)
 def test_airflow_starts_what_the_rules_say_and_fails_when_something_failed(seed: int) -> None:
     random = Random(seed)
-    pipeline = in_chunks(random_pipeline(seed, size=14), random)
+    pipeline = varied(random_pipeline(seed, size=14), random)
     dag = lower_pipeline(pipeline, AirflowOptions())
     start = random.getstate()
     expected = Fate(pipeline, random)
