@@ -1,3 +1,4 @@
+import hashlib
 import sys
 import threading
 import time
@@ -8,7 +9,9 @@ import pytest
 from zen_core.contract.code_bundle import code_digest
 from zen_core.contract.manifest import BEFORE_FOLDER, CODE_FILE, MANIFEST_FILE, PipelineManifest
 from zen_core.errors import CodeError, ManifestError
-from zen_metadata.shim.sidecar import open_sidecar
+from zen_metadata.artifacts.store import ArtifactStore
+from zen_metadata.cli.push_command import push_bundles
+from zen_metadata.shim.sidecar import fetch_sidecar, manifest_location, open_sidecar
 
 OLD, NEW = "sha256:" + "0" * 64, "sha256:" + "1" * 64
 
@@ -94,3 +97,44 @@ def test_a_copy_that_is_going_on_is_waited_for(beside, torn):
         assert code_of(open_sidecar(beside, NEW, "", patience_seconds=10)) == "after = 1"
     finally:
         copy.join()
+
+
+# -- from the artifact store ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pushed(tmp_path, beside):
+    """The artifact store's address, and the digest of the manifest that was pushed there."""
+    write(beside, NEW, "new = 1")
+    address = str(tmp_path / "artifacts")
+    push_bundles(tmp_path, ArtifactStore(address))
+    return address, hashlib.sha256((beside / MANIFEST_FILE).read_bytes()).hexdigest()
+
+
+def test_what_was_pushed_is_found_by_the_digest_of_its_manifest(pushed, beside):
+    address, digest = pushed
+    write(beside, OLD, "old = 1")  # what is deployed later changes nothing of it
+    push_bundles(beside.parent, ArtifactStore(address))
+    opened = fetch_sidecar(address, NEW, digest)
+    assert opened[0].ir_digest == NEW
+    assert code_of(opened) == "new = 1"
+
+
+def test_a_manifest_that_was_never_pushed_is_named(pushed):
+    with pytest.raises(ManifestError, match="is not in the artifact store") as caught:
+        fetch_sidecar(pushed[0], NEW, "0" * 64)
+    assert caught.value.diagnostics[0].where == manifest_location("0" * 64)
+    assert "zen push" in caught.value.diagnostics[0].hint
+
+
+def test_a_manifest_of_another_ir_is_refused(pushed):
+    with pytest.raises(ManifestError, match="another version of the pipeline"):
+        fetch_sidecar(pushed[0], OLD, pushed[1])
+
+
+def test_a_manifest_that_was_altered_is_refused(pushed):
+    address, digest = pushed
+    ArtifactStore(address).remove(manifest_location(digest))
+    ArtifactStore(address).write_bytes(manifest_location(digest), b"{}")
+    with pytest.raises(ManifestError, match="altered"):
+        fetch_sidecar(address, NEW, digest)
