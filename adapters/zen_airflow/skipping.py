@@ -26,16 +26,19 @@ class SkipRules:
         self._steps = {step.name: step for step in steps}
         self._waits = upstream_edges(steps)
         self._rules = {step.name: self._rule_of(step) for step in steps}
-        optional: set[str] = set()
+        self._by_need: set[str] = set()
+        self._after_skip: set[str] = set()
         self._hiding: set[str] = set()
         for step in steps:
             others = [name for name in self._waits[step.name] if not self._same_map(step, name)]
+            foreign = {name for name in others if self._is_skipped_alone(name, step)}
             rule = self._rules[step.name]
-            after_skip = not rule and any(name in optional or self._steps[name].map for name in others)
-            if step.when or after_skip or (rule == "all_done" and others):
+            if not rule and (foreign or any(self._steps[name].map for name in others)):
+                self._after_skip.add(step.name)
+            if step.when or step.name in self._after_skip or (rule == "all_done" and others):
                 self._hiding.add(step.name)
-            if step.when or _needs_one_of(step, optional):
-                optional.add(step.name)
+            if _needs_one_of(step, foreign):
+                self._by_need.add(step.name)
 
     @property
     def may_hide_failure(self) -> bool:
@@ -57,12 +60,11 @@ class SkipRules:
         """
         if not self._rules[step.name]:
             return ()
-        hiding = [name for name in self._waits[step.name] if self._may_hide_from(step, name)]
-        found, gates = self._border(step, hiding)
-        if not found:
-            return ()
-        sure = [name for name in self._waits[step.name] if name not in hiding]
-        return tuple(self._without_implied(found, (*gates, *sure)))
+        direct = self._waits[step.name]
+        behind, gates = self._behind(step, [name for name in direct if self._may_hide_from(step, name)])
+        sure = [name for name in (*direct, *behind, *gates) if not self._may_hide_from(step, name)]
+        needed = (name for name in behind if name not in direct and not self._is_before(name, sure))
+        return tuple(sorted(needed, key=self._places.__getitem__))
 
     def _rule_of(self, step: StepSpec) -> str:
         waits = (*read_steps(step), *step.after)
@@ -76,6 +78,13 @@ class SkipRules:
             return "none_failed" if step.map else "none_failed_min_one_success"
         return ""
 
+    def _is_skipped_alone(self, name: str, step: StepSpec) -> bool:
+        """Whether a step may be skipped for another reason than a gate that then skips the later step too."""
+        branch, own = self._steps[name].when, step.when
+        while own is not None and own != branch:
+            own = self._steps[own.gate].when
+        return name in self._by_need or own != branch
+
     def _same_map(self, step: StepSpec, name: str) -> bool:
         """Whether another step is the expander of a step's map, or a step of it."""
         if step.map is None:
@@ -83,45 +92,45 @@ class SkipRules:
         other = self._steps[name]
         return name == step.map.expander or (other.map is not None and other.map.expander == step.map.expander)
 
-    def _waits_outside_chain(self, name: str) -> list[str]:
+    def _waits_outside_chain(self, step: StepSpec) -> list[str]:
         """What it waits for, without earlier steps of its map, which count element by element.
 
         Nor its expander, where the task waits for that whatever happens, and is what that is.
         """
-        own = {other for other in self._waits[name] if self._same_map(self._steps[name], other)}
-        waits_for_all = self._rules[name] == "all_done"
+        own = {other for other in self._waits[step.name] if self._same_map(step, other)}
+        waits_for_all = self._rules[step.name] == "all_done"
         left_out = {other for other in own if self._steps[other].map or (waits_for_all and other not in self._hiding)}
-        return [other for other in self._waits[name] if other not in left_out]
+        return [other for other in self._waits[step.name] if other not in left_out]
 
     def _may_hide_from(self, step: StepSpec, name: str) -> bool:
         """Whether a step may be skipped, with a failure behind it, while the other one runs."""
         other = self._steps[name]
         return name in self._hiding and not (step.when and other.when == step.when)
 
-    def _border(self, step: StepSpec, hiding: Iterable[str]) -> tuple[list[str], list[str]]:
-        """What lies before the steps that may hide a failure: other steps, and the gates."""
-        found: dict[str, None] = {}
+    def _behind(self, step: StepSpec, hiding: Sequence[str]) -> tuple[list[str], list[str]]:
+        """What may fail behind steps that are skipped; and the gates that must have answered for that."""
+        behind: dict[str, None] = {}
         gates: dict[str, None] = {}
         seen = set(hiding)
-        stack = list(seen)
+        stack = list(hiding)
         while stack:
-            waits = self._waits_outside_chain(stack.pop())
-            sure = [name for name in waits if not self._may_hide_from(step, name)]
-            known = [name for name in sure if self._steps[name].kind == "gate"]
-            gates.update(dict.fromkeys(known))
-            found.update(dict.fromkeys(name for name in sure if name not in known))
-            for name in waits:
-                if name not in sure and name not in seen and not self._is_before(name, known):
+            skipped = self._steps[stack.pop()]
+            asked = [skipped.when.gate] if skipped.when else []
+            gates.update(dict.fromkeys(gate for gate in asked if not self._may_hide_from(step, gate)))
+            for name in self._waits_outside_chain(skipped):
+                if self._is_before(name, asked):
+                    continue  # and so with the gate, if that was skipped itself
+                if name not in asked and not self._shares_skip(skipped, name):
+                    behind[name] = None
+                if name not in seen and self._may_hide_from(step, name):
                     seen.add(name)
                     stack.append(name)
-        return list(found), list(gates)
+        return list(behind), list(gates)
 
-    def _without_implied(self, names: Sequence[str], done: Sequence[str]) -> Iterator[str]:
-        """Those that nothing which is waited for anyhow has waited for already."""
-        for name in sorted(names, key=self._places.__getitem__):
-            others = [other for other in (*names, *done) if other != name]
-            if name not in done and not self._is_before(name, others):
-                yield name
+    def _shares_skip(self, skipped: StepSpec, name: str) -> bool:
+        """Whether whatever skips a step skips this one of its branch too."""
+        same_branch = skipped.when is not None and self._steps[name].when == skipped.when
+        return same_branch and skipped.name not in self._after_skip
 
     def _is_before(self, name: str, others: Iterable[str]) -> bool:
         return any(self._before[other] >> self._places[name] & 1 for other in others)
@@ -144,7 +153,7 @@ class SkipRules:
 
 def _needs_one_of(step: StepSpec, names: Container[str]) -> bool:
     """Whether it cannot run without one of these steps, or reads an `either` of nothing else."""
-    if any(name in names for name in step.after):
+    if any(name in names for name in (*step.after, *([step.when.gate] if step.when else []))):
         return True
     for leaf in _leaves(step):
         if isinstance(leaf, EitherBinding):
