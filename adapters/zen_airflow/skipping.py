@@ -32,6 +32,8 @@ class SkipRules:
         for step in steps:
             others = [name for name in self._waits[step.name] if not self._same_map(step, name)]
             foreign = {name for name in others if self._is_skipped_alone(name, step)}
+            if step.map and foreign and not self._rules[step.name]:
+                self._rules[step.name] = "none_failed"  # what collects it must find the expander done
             rule = self._rules[step.name]
             if not rule and (foreign or any(self._steps[name].map for name in others)):
                 self._after_skip.add(step.name)

@@ -55,6 +55,14 @@ def test_a_chained_step_waits_for_what_else_it_needs_before_it_is_skipped_over_n
     assert rules_of(*graphs.chained()) == {"add": "none_failed", "total": "none_failed"}
 
 
+def test_a_map_is_not_skipped_before_its_expander_has_run():
+    chosen = make_step("chosen", "increase", {"value": either("yes")})
+    expand = make_expander("expand", {"left": read("numbers")})
+    inputs = {"left": element("expand", "left"), "right": read("chosen")}
+    mapped = make_step("mapped", "add", inputs, map=mapped_by("expand"))
+    assert rules_of(LOAD, WHEN, yes("load"), chosen, graphs.NUMBERS, expand, mapped)["mapped"] == "none_failed"
+
+
 def test_the_elements_of_a_task_do_not_share_its_fate():
     assert rules_of(*graphs.chained(chunk=2)) == {"double": "all_done", "add": "all_done", "total": "none_failed"}
 
