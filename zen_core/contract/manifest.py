@@ -56,12 +56,63 @@ class CacheManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeDefinition:
+    """One definition that a step reaches: a function, class or variable of the project.
+
+    Attributes:
+        name: `module:qualname`.
+        digest: of its own text in Zen's form; what it reaches has digests of its own.
+        kind: `function`, `class`, `variable`, `module` (counted as a whole), or `closure`.
+        file: relative to the project's root (of an import root outside it: to that), with "/"; "" without source.
+        lines: the first and the last line; (0, 0) without source.
+    """
+
+    name: str
+    digest: str
+    kind: str
+    file: str = ""
+    lines: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """A place where code reaches further than can be read: `exec`, `getattr` with a computed name, …"""
+
+    what: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodeFingerprint:
-    """The identity of a step's code. `scope` says what the digest covers; `imports` are third-party import names."""
+    """The identity of a step's code.
+
+    Attributes:
+        scope: what the digest covers: `project` (all that the step reaches in it), `bytecode`, `none`.
+        imports: the third-party import names that all of that uses.
+        definitions: what the step reaches, sorted by name, itself included.
+        unfollowed: where that could not be followed.
+    """
 
     digest: str
     scope: str
     imports: tuple[str, ...] = ()
+    definitions: tuple[CodeDefinition, ...] = ()
+    unfollowed: tuple[Unfollowed, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """What the lineage store keeps of it: {} for a step without code of the user's."""
+        if not self.definitions:
+            return {}
+        return {
+            "scope": self.scope,
+            "imports": list(self.imports),
+            "definitions": {
+                item.name: {"digest": item.digest, "kind": item.kind, "file": item.file, "lines": list(item.lines)}
+                for item in self.definitions
+            },
+            "unfollowed": [{"what": item.what, "file": item.file, "line": item.line} for item in self.unfollowed],
+        }
 
     @property
     def imports_mlflow(self) -> bool:
@@ -195,8 +246,19 @@ class PipelineManifest:
             "code": self.code,
             "ir": dict(self.ir),
             "steps": {
-                name: {"fingerprint": item.digest, "scope": item.scope, "imports": list(item.imports)}
+                name: {
+                    "fingerprint": item.digest,
+                    "scope": item.scope,
+                    "imports": list(item.imports),
+                    "definitions": [definition.name for definition in item.definitions],
+                    "unfollowed": [[place.what, place.file, place.line] for place in item.unfollowed],
+                }
                 for name, item in self.fingerprints.items()
+            },
+            "definitions": {  # once each, though many steps reach the same
+                definition.name: [definition.digest, definition.kind, definition.file, *definition.lines]
+                for item in self.fingerprints.values()
+                for definition in item.definitions
             },
         }
 
@@ -225,10 +287,7 @@ def manifest_from_json(document: Mapping[str, Any], *, folder: Path | None = Non
             code_digest=document["code_digest"],
             code=document["code"],
             ir=document["ir"],
-            fingerprints={
-                name: CodeFingerprint(item["fingerprint"], item["scope"], tuple(item["imports"]))
-                for name, item in document["steps"].items()
-            },
+            fingerprints=_fingerprints_from_json(document),
             folder=folder,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -255,6 +314,23 @@ def read_manifest(folder: Path) -> PipelineManifest:
             f"the manifest is no JSON: {error}", where=str(path), hint="compile the pipeline again"
         ) from error
     return manifest_from_json(document, folder=folder, where=str(path))
+
+
+def _fingerprints_from_json(document: Mapping[str, Any]) -> dict[str, CodeFingerprint]:
+    definitions = {
+        name: CodeDefinition(name, digest, kind, file, (first, last))
+        for name, (digest, kind, file, first, last) in document.get("definitions", {}).items()
+    }
+    return {
+        name: CodeFingerprint(
+            item["fingerprint"],
+            item["scope"],
+            tuple(item["imports"]),
+            tuple(definitions[reached] for reached in item.get("definitions", ())),
+            tuple(Unfollowed(*place) for place in item.get("unfollowed", ())),
+        )
+        for name, item in document["steps"].items()
+    }
 
 
 def _cache_from_json(document: Mapping[str, Any]) -> CacheManifest:

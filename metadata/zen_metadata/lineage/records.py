@@ -84,6 +84,13 @@ class AttemptRecord:
     engine: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     """None: the store's own time."""
+    cache_reason: str | None = None
+    """Why nothing was reused, where the key's parts do not tell: a word of `CACHE_REASONS`."""
+
+
+CACHE_REASONS = ("off", "refresh", "cleared", "invalidated", "expired", "deleted", "gone", "damaged")
+"""The step's cache is off; the run asked to execute; the orchestrator did; the entry was invalidated or is too old;
+an artifact of it was deleted on purpose, its bytes are gone, or they are not what was stored."""
 
 
 @dataclass(frozen=True, slots=True)

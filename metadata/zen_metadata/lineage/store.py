@@ -48,6 +48,9 @@ class LineageStore(Protocol):
     def save_ir(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
         """Store an IR document, once per content."""
 
+    def save_code(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
+        """Store what a fingerprint covers (`CodeFingerprint.to_document`), once per fingerprint."""
+
     def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
         """The cache entry of a key, unless an artifact of it is deleted or the entry is too old."""
 
@@ -160,6 +163,9 @@ class LineageStore(Protocol):
 
     def get_ir(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An IR document."""
+
+    def get_codes(self, project: str, digests: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What fingerprints cover, by their digests; unknown ones are left out."""
 
     def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An environment snapshot."""

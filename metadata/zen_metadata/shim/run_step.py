@@ -122,6 +122,7 @@ class _Attempt:
             if hit is not None:
                 return self.take(hit.outputs, hit.attempt_id)
         self._prepare()
+        self.workspace.save_code(self.call.run.project, self.step.fingerprint)
         start = self._start(shared, max_age)
         if start.hit is not None:
             return self.take(start.hit.outputs, start.hit.attempt_id)
@@ -343,7 +344,13 @@ class _Attempt:
 
     def _commit(self, end: AttemptEnd) -> None:
         done = self.workspace.end_attempt(
-            self.run_record, self.call.manifest.ir, self.step_run, self.attempt, end, began_at=self.began_at
+            self.run_record,
+            self.call.manifest.ir,
+            self.step_run,
+            self.attempt,
+            end,
+            began_at=self.began_at,
+            code=self.step.fingerprint.to_document() or None,
         )
         if done.superseded:
             raise SupersededError(

@@ -33,6 +33,8 @@ class AttemptEvent:
     step_run: StepRunRecord
     attempt: AttemptRecord
     end: AttemptEnd
+    code: Mapping[str, Any] | None = None
+    """What the attempt's fingerprint covers; None where the store has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ def _apply(store: LineageStore, event: AttemptEvent) -> None:
         store.open_run(event.run, event.ir)
         store.save_ir(event.run.project, event.attempt.ir_digest, event.ir)
         store.save_environment(event.run.project, event.environment_digest, event.environment)
+        if event.code is not None:
+            store.save_code(event.run.project, event.attempt.fingerprint, event.code)
         store.end_attempt(event.run, event.step_run, event.attempt, event.end)
 
     store.apply_once(event.attempt.attempt_id, apply)

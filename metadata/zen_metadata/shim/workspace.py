@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from zen_core.contract.manifest import CodeFingerprint
 from zen_core.contract.settings import Settings
 from zen_core.diagnostics import Diagnostic
 from zen_core.environment.capture import capture_environment
@@ -67,6 +68,7 @@ class Workspace:
         self._runs: dict[str, RunRecord] = {}
         self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
         self._file_digests: dict[tuple[str, str], str] = {}
+        self._saved_codes: set[tuple[str, str]] = set()
         self._scratch: Path | None = None
         self._rules: dict[str, PipelineRules] = {}
         self.collections = Collections(artifacts)
@@ -109,6 +111,15 @@ class Workspace:
             return stored
 
         return self.ask(store, run)[0]
+
+    def save_code(self, project: str, fingerprint: CodeFingerprint) -> None:
+        """Let the store know what a fingerprint covers, so that a later miss can be explained."""
+        key = (project, fingerprint.digest)
+        if not fingerprint.definitions or key in self._saved_codes:
+            return
+        document = fingerprint.to_document()
+        if self.ask(lambda lineage: lineage.save_code(*key, document), None)[1]:
+            self._saved_codes.add(key)
 
     def rules_of(self, ir_digest: str, ir: Mapping[str, Any]) -> PipelineRules:
         """The rules of a pipeline, worked out once."""
@@ -171,6 +182,7 @@ class Workspace:
         end: AttemptEnd,
         *,
         began_at: datetime,
+        code: Mapping[str, Any] | None = None,
     ) -> CommitResult:
         """Commit how an attempt ended, in the store or in the spool.
 
@@ -178,6 +190,7 @@ class Workspace:
 
         Args:
             began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
+            code: what its fingerprint covers, for the replay.
         """
         try:
             result, stored = self.ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
@@ -192,7 +205,7 @@ class Workspace:
             attempt = replace(attempt, started_at=attempt.started_at or began_at)
             spool.write_event(
                 self.artifacts,
-                spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end),
+                spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end, code),
             )
         if not result.superseded:
             self._remember(end.outputs.values())

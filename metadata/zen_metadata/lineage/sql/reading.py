@@ -16,6 +16,7 @@ from zen_metadata.lineage.sql.tables import (
     attempt_inputs,
     attempt_outputs,
     attempts,
+    codes,
     environments,
     irs,
     runs,
@@ -25,6 +26,9 @@ from zen_metadata.lineage.sql.transaction import Transaction
 
 _GET_ARTIFACTS = ListStatement(lambda items: select(*ARTIFACT_COLUMNS).where(artifacts.c.artifact_id.in_(items)))
 _GET_STEP_RUNS = ListStatement(lambda items: select(*step_runs.c).where(step_runs.c.step_run_id.in_(items)))
+_GET_CODES = ListStatement(
+    lambda items: select(codes.c.project, codes.c.digest, codes.c.document).where(codes.c.digest.in_(items))
+)
 _GET_IR = Statement(
     select(irs.c.document).where(irs.c.project == bindparam("of_project"), irs.c.digest == bindparam("of_digest"))
 )
@@ -86,6 +90,11 @@ def get_ir(work: Transaction, project: str, digest: str) -> Mapping[str, Any] | 
     """See `LineageStore.get_ir`."""
     row = work.row(_GET_IR, {"of_project": project, "of_digest": digest})
     return row and row.document
+
+
+def get_codes(work: Transaction, project: str, digests: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """See `LineageStore.get_codes`."""
+    return {row.digest: row.document for row in work.rows_in(_GET_CODES, digests) if row.project == project}
 
 
 def get_environment(work: Transaction, project: str, digest: str) -> Mapping[str, Any] | None:

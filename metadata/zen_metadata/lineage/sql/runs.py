@@ -13,7 +13,7 @@ from zen_metadata.lineage.records import RunRecord, RunStatus
 from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.rows import RUN_COLUMNS, run_values
 from zen_metadata.lineage.sql.statements import Statement, insert_new
-from zen_metadata.lineage.sql.tables import code_bundles, environments, irs, outbox, runs
+from zen_metadata.lineage.sql.tables import code_bundles, codes, environments, irs, outbox, runs
 from zen_metadata.lineage.sql.transaction import Answer, Transaction
 
 _OF_RUN = runs.c.run_id == bindparam("of_run")
@@ -24,7 +24,8 @@ _INSERT_RUN = insert_new(runs)
 _CLOSE_RUN = Statement(update(runs).where(_OF_RUN), ("closed_status", "ended_at"))
 _INSERT_IR = insert_new(irs)
 _INSERT_ENVIRONMENT = insert_new(environments)
-_INSERT_CODE = insert_new(code_bundles)
+_INSERT_BUNDLE = insert_new(code_bundles)
+_INSERT_CODE = insert_new(codes)
 _INSERT_EVENT = Statement(
     lambda insert: insert(outbox),
     ("project", "event", "run_id", "step_run_id", "attempt_id", "created_at", "tries", "last_error", "done_at"),
@@ -36,6 +37,7 @@ def _of_content(table: Any) -> Any:
 
 
 _IR_EXISTS = Statement(select(irs.c.digest).where(_of_content(irs)))
+_CODE_EXISTS = Statement(select(codes.c.digest).where(_of_content(codes)))
 _ENVIRONMENT_EXISTS = Statement(select(environments.c.digest).where(_of_content(environments)))
 
 
@@ -64,7 +66,8 @@ def find_run_id(work: Transaction, run: RunRecord) -> Answer:
 def insert_run(work: Transaction, run: RunRecord) -> None:
     """Record a run unless it is known; the first one wins."""
     work.send(_INSERT_RUN, run_values(run, work.now()))
-    work.send(_INSERT_CODE, {"project": run.project, "digest": run.code_digest, "created_at": work.now()})
+    bundle = {"project": run.project, "digest": run.code_digest, "created_at": work.now(), "left_out": None}
+    work.send(_INSERT_BUNDLE, bundle)
 
 
 def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetime | None) -> None:
@@ -118,6 +121,11 @@ def save_environment(database: Database, project: str, digest: str, snapshot: Ma
 def save_ir(database: Database, project: str, digest: str, document: Mapping[str, Any]) -> None:
     """See `LineageStore.save_ir`."""
     _save_once(database, _IR_EXISTS, _INSERT_IR, {"project": project, "digest": digest, "document": document})
+
+
+def save_code(database: Database, project: str, digest: str, document: Mapping[str, Any]) -> None:
+    """See `LineageStore.save_code`."""
+    _save_once(database, _CODE_EXISTS, _INSERT_CODE, {"project": project, "digest": digest, "document": document})
 
 
 def _save_once(database: Database, exists: Statement, insert: Statement, values: dict[str, Any]) -> None:

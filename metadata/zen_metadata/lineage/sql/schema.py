@@ -25,7 +25,7 @@ from zen_metadata.lineage.sql.tables import (
     step_runs,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions of the schema, oldest first; the files are in `migrations/versions`."""
 VERSION_TABLE = f"{TABLE_PREFIX}alembic_version"
 """Not Alembic's default name: MLflow and Airflow use that one, and may share the database."""

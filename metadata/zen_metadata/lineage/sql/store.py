@@ -64,6 +64,10 @@ class SqlLineageStore:
         """Store an IR document, once per content."""
         runs.save_ir(self._database, project, digest, document)
 
+    def save_code(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
+        """Store what a fingerprint covers, once per fingerprint."""
+        runs.save_code(self._database, project, digest, document)
+
     def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
         """The cache entry of a key, if it may still be used."""
         return self._database.read(lambda work: caching.find_entry(work, project, cache_key, max_age_seconds))
@@ -202,6 +206,10 @@ class SqlLineageStore:
     def get_ir(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An IR document."""
         return self._database.read(lambda work: reading.get_ir(work, project, digest))
+
+    def get_codes(self, project: str, digests: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What fingerprints cover, by their digests; unknown ones are left out."""
+        return self._database.read(lambda work: reading.get_codes(work, project, digests))
 
     def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An environment snapshot."""

@@ -144,7 +144,19 @@ environments = _table(
     _time("created_at", optional=False),
 )
 code_bundles = _table(
-    "code_bundles", _key("project"), _key("digest"), _time("created_at", optional=False), clustered=True
+    "code_bundles",
+    _key("project"),
+    _key("digest"),
+    _time("created_at", optional=False),
+    Column("left_out", Json, nullable=True),  # files of the project that the bundle lacks, with the reason of each
+    clustered=True,
+)
+codes = _table(
+    "codes",
+    _key("project"),
+    _key("digest"),
+    Column("document", Json, nullable=False),
+    _time("created_at", optional=False),
 )
 
 # -- runs, step runs, attempts -------------------------------------------------------------------------------------
@@ -214,6 +226,7 @@ attempts = _table(
     Column("error_type", ForeignText, nullable=True),
     Column("error_message", ForeignText, nullable=True),
     Column("error_traceback", ForeignText, nullable=True),
+    _text("cache_reason", optional=True),
     UniqueConstraint("step_run_id", "number"),
 )
 
@@ -257,6 +270,21 @@ artifact_names = _table(
     _key("pipeline"),
     _key("name"),
     Column("last_version", Integer, nullable=False),
+    clustered=True,
+)
+
+# The latest row of a name says which version stands for it, until a version later than `last_version` is made.
+rollbacks = _table(
+    "rollbacks",
+    _key("project"),
+    _key("pipeline"),
+    _key("name"),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("last_version", Integer, nullable=False),
+    _time("moved_at", optional=False),
+    _text("moved_by"),
+    _text("reason"),
     clustered=True,
 )
 
