@@ -52,7 +52,7 @@ wheel-tests: .venvs/core/ready  ## the tests against the built wheel instead of 
 	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -n auto -o pythonpath= -p installed_only
 
 integration-tests: $(foreach name,core airflow3 airflow211 prefect kfp dagster sqlalchemy14,.venvs/$(name)/ready)  ## the tests that start real servers
-	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs
+	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs --durations=25
 
 .venvs/%/ready: constraints/%.txt constraints/%.in $(SETUP) | python
 	$(PYTHON) -m tools.environments build $*

@@ -116,6 +116,12 @@ class BundleError(CompilationError):
     code = "ZEN-C104"
 
 
+class UnfollowedCodeError(CompilationError):
+    """Code reaches further than can be read, and the project refuses that. Names every place."""
+
+    code = "ZEN-C105"
+
+
 class AdapterError(ZenError):
     """An adapter is unknown, cannot be loaded, or its options are wrong."""
 

@@ -112,6 +112,7 @@ def _opened(
                 run=_run_record(manifest, settings, context),
                 upstream=_handed_over(manifest, step, upstream, context),
                 look_up=not _is_cleared(task_instance),
+                executes_for="cleared",
                 own_process=True,
                 number=task_instance.try_number,
                 code_root=code_root,

@@ -195,7 +195,7 @@ def _parts(call: StepCall, refs: Refs) -> list[str]:
 
 
 def _is_there(outputs: Any, workspace: Workspace) -> bool:
-    return all(workspace.artifacts.exists(item.location) for item in outputs)
+    return all(item.deleted_at is None and workspace.artifacts.exists(item.location) for item in outputs)
 
 
 def _end_run(read: Arguments) -> None:

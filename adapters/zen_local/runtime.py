@@ -20,8 +20,9 @@ from typing import Any
 
 from zen_core.adapter.protocol import RunOutcome, RunRequest
 from zen_core.contract.conditions import condition_text
-from zen_core.errors import StoreError, UsageError
+from zen_core.errors import StoreError
 from zen_local.capacity import Capacity, ReadyTasks
+from zen_local.code import keep_code
 from zen_local.earlier import Earlier, choose_steps, find_earlier
 from zen_local.lowering import LocalPlan, lower_pipeline, this_machine
 from zen_local.options import LocalOptions
@@ -29,6 +30,7 @@ from zen_local.scheduling import NotStarted, Schedule, Settled, Task
 from zen_local.telling import Told
 from zen_local.workers import Finished, Workers
 from zen_metadata.lineage.records import RunRecord, RunStatus
+from zen_metadata.query.nearest import refuse_unknown_steps
 from zen_metadata.query.rules import PipelineRules
 from zen_metadata.shim.boundary import error_record
 from zen_metadata.shim.capture import release_streams
@@ -43,8 +45,8 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
     """Run a pipeline to its end. A step that fails is an outcome; what is wrong before the first step is raised."""
     settings = request.settings.with_local_defaults()
     plan = lower_pipeline(request.manifest.ir, this_machine())
-    for name in (*request.refresh, *filter(None, (request.only, request.from_step))):
-        _refuse_unknown(name, plan)
+    named = (*sorted(request.refresh), *filter(None, (request.only, request.from_step)))
+    refuse_unknown_steps(request.manifest.pipeline, named, plan.steps)
     run = new_run(
         request.manifest,
         settings,
@@ -58,6 +60,8 @@ def run_pipeline(request: RunRequest) -> RunOutcome:
     workspace = open_workspace(settings, remote=False)
     try:
         _replay_spool(workspace)
+        if request.code is not None:
+            keep_code(request.code, workspace, run.project)
         return _Engine(request, plan, workspace, run).run()
     finally:
         workspace.close()
@@ -89,6 +93,8 @@ class _Engine:
         chosen, needed = choose_steps(self.rules, only=self.request.only, from_step=self.request.from_step)
         earlier = find_earlier(self.workspace, self.run_record, self.rules, needed) if needed else Earlier()
         stored = self.workspace.open_run(self.run_record, self.request.manifest.ir)
+        for name, artifact_id in self.request.pins.items():
+            self.workspace.lineage.pin_artifact(stored.run_id, name, artifact_id)
         observer.run_started(stored.run_id, tuple(self.plan.steps))
         try:
             with _terminate_as_interrupt():
@@ -307,11 +313,6 @@ def _terminate_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def _refuse_unknown(name: str, plan: LocalPlan) -> None:
-    if name not in plan.steps:
-        raise UsageError(f"the pipeline has no step {name!r}", hint=f"its steps: {', '.join(plan.steps)}")
 
 
 def _make_state_folder(folder: Path) -> None:

@@ -153,3 +153,4 @@ def test_a_cleared_task_is_executed_again(project: Project, airflow: Airflow, de
     step = zen_run_of(project, run_id)["steps"][0]
     assert step["attempts"] == 2
     assert step["status"] == "completed"
+    assert step["cache_reason"] == "cleared"

@@ -113,6 +113,14 @@ def test_what_one_engine_did_the_next_one_does_not_do_again(
         assert difference == "", f"{second} after {first}: {difference}"
 
 
+def test_a_run_of_each_engine_can_be_made_again_here(first_runs: dict[str, FirstRun]) -> None:
+    for name, run in first_runs.items():
+        made = run.project.json("reproduce", run.document["run_id"], "--no-environment", expect=(0, 1))
+        assert [item for item in made["artifacts"] if not item["equal"]] == [], name
+        assert (made["equal"], made["code"]["left_out"]) == (True, []), f"{name}: {made['problem']}"
+        assert len(made["artifacts"]) == sum(len(step["outputs"]) for step in run.document["steps"])
+
+
 def test_a_failure_is_drawn_the_same(engines: dict[str, Engine], comparison: Comparison, tmp_path: Path) -> None:
     lineages, attempts = {}, {}
     for number, (name, engine) in enumerate(engines.items()):

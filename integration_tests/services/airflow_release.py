@@ -105,7 +105,7 @@ def _settings_of_3(port: int, url: str) -> Mapping[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
     }
 
 
@@ -117,7 +117,7 @@ def _settings_of_2(port: int, url: str) -> Mapping[str, str]:
         "AIRFLOW__WEBSERVER__WORKERS": "1",
         "AIRFLOW__WEBSERVER__SECRET_KEY": "a-key-that-airflow-masks-in-logs",
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
-        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
+        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "30",
     }
 
 

@@ -19,6 +19,7 @@ from zen_core.adapter.protocol import Check, DeployingAdapter
 from zen_core.contract.settings import Settings, without_credentials
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import StoreError, StoreUnavailableError, ZenError
+from zen_metadata.snapshot_check import examine_snapshot
 
 T = TypeVar("T")
 Answer = tuple[str, Diagnostic | None]
@@ -48,6 +49,7 @@ def examine(given: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
 
 def _examine(given: Settings, settings: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
     yield Check("settings", f"project {settings.project}" + (f", stack {settings.stack}" if settings.stack else ""))
+    yield from examine_snapshot(settings)
     yield _use("lineage store", settings.lineage_url, lambda: _use_lineage_store(settings))
     yield _use("artifact store", settings.artifact_url, lambda: _use_artifact_store(settings))
     yield _use("MLflow", settings.mlflow_tracking_uri, lambda: _use_mlflow(given, settings))

@@ -19,7 +19,7 @@ WITHOUT_EXAMPLE = {
     *("ZEN-A102", "ZEN-X100"),  # something is broken
     *("ZEN-A106", "ZEN-A107", "ZEN-A108", "ZEN-A109", "ZEN-S112"),  # an orchestrator answers
     *("ZEN-M101", "ZEN-T100", "ZEN-T101"),  # a server does not
-    *("ZEN-M106", "ZEN-S111", "ZEN-S113"),
+    *("ZEN-M106", "ZEN-S111", "ZEN-S113", "ZEN-S118"),
 }
 CLASSES = {
     name: value

@@ -119,13 +119,15 @@ def _run(block: Block, project: Path, where: str) -> None:
 
 def _resolve(command: str) -> list[str]:
     program, *arguments = shlex.split(command)
-    programs = {"python": sys.executable, "zen": str(Path(sys.executable).with_name("zen"))}
+    programs = {"python": sys.executable, "zen": str(Path(sys.executable).with_name("zen")), "git": "git"}
     return [programs[program], *arguments]
 
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZEN_", "MLFLOW_"))}
-    return {**kept, "ZEN_MLFLOW_SYNC": "off", "PYTHONDONTWRITEBYTECODE": "1"}
+    person = {f"GIT_{role}_{fact}": "joe" for role in ("AUTHOR", "COMMITTER") for fact in ("NAME", "EMAIL")}
+    git = {**person, "GIT_CONFIG_GLOBAL": os.devnull}
+    return {**kept, **git, "ZEN_MLFLOW_SYNC": "off", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _plain(line: str) -> str:

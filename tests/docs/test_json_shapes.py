@@ -99,6 +99,21 @@ def test_run_and_show(ask: Ask) -> None:
     assert set(fail["error"]) == {"type", "message", "traceback"}
 
 
+def test_why_and_plan(ask: Ask) -> None:
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    ask("run", f"{MODULE}.py:shapes", "--no-cache", code=1)
+    why = [ask("why", "latest", step) for step in ("read", "count", "fail")]
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    why += [ask("why", "latest", step) for step in ("read", "count")]
+    changes = [change for answer in why for change in answer["changed"]]
+    assert set().union(*why, *changes) - _words("zen why") == set()
+    assert {answer["result"] for answer in why} == {"hit", "miss"}
+    plan = ask("plan", f"{MODULE}.py:shapes")
+    assert set(plan) - _words("zen plan") == set()
+    assert set().union(*plan["steps"]) == set(plan["steps"][0])
+    assert set(plan["steps"][0]) - _words("zen plan") == set()
+
+
 def test_lists_graphs_and_logs(ask: Ask, tmp_path: Path) -> None:
     ask("run", f"{MODULE}.py:shapes", code=1)
     [run] = ask("runs")
@@ -113,9 +128,46 @@ def test_lists_graphs_and_logs(ask: Ask, tmp_path: Path) -> None:
     assert set(ask("store", "upgrade")) == {"url", "revision"}
 
 
+def test_what_is_rolled_back_and_reproduced(ask: Ask) -> None:
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    ask("run", f"{MODULE}.py:shapes", "--no-cache", code=1)
+    moved = ask("rollback", "read", "1", "--reason", "why not")
+    assert {*moved, *moved["rollbacks"][0]} - _words("zen rollback") == set()
+    made = ask("reproduce", "latest", "--no-environment")
+    assert made["equal"], "what failed failed again"
+    parts = [made, made["code"], made["environment"], *made["inputs"], *made["artifacts"]]
+    assert set().union(*parts) - _words("zen reproduce") == set()
+
+
+def test_environments(ask: Ask) -> None:
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    shown = ask("env", "show")
+    [environment] = shown["environments"]
+    words = _words("zen env show, zen env diff")
+    assert {*shown, *environment, *environment["snapshot"]} - words == set()
+    assert set().union(*environment["snapshot"]["installs"].values()) - words == set()
+    assert ask("env", "diff", "latest", "latest") == {"added": {}, "removed": {}, "changed": {}}
+
+
+def test_diff(ask: Ask, tmp_path: Path) -> None:
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    (tmp_path / "data.txt").write_text("six of them", encoding="utf-8")
+    ask("run", f"{MODULE}.py:shapes", code=1)
+    found = ask("diff", "latest~1", "latest")
+    words = _words("zen diff")
+    assert set(found) | set(found["code"]) <= words
+    assert set().union(*found["steps"], *(step["after"] for step in found["steps"])) <= words
+    changed = found["artifacts"]["changed"]
+    assert set(changed) == {"read:data.txt", "read.result", "count.result"}
+    assert set().union(*changed.values(), *(change["after"] for change in changed.values())) <= words
+    assert found["metrics"]["changed"]["count.characters"] == {"before": 4.0, "after": 11.0, "difference": 7.0}
+    assert set(found["before"]) - {"seconds"} <= _words("zen runs")
+
+
 def test_compile_push_and_adapters(ask: Ask) -> None:
     [compiled] = ask("compile", f"{MODULE}.py:shapes", "--for", "airflow", "--out", "dags")
-    assert set(compiled) == _words("zen compile") - {"path", "feature"}
+    assert set(compiled) == _words("zen compile") - {"path", "feature", "file", "reason", "what", "line"}
+    assert compiled["left_out"] == []
     [pushed] = ask("push", "dags")
     assert set(pushed) == _words("zen push")
     for adapter in ask("adapters"):
@@ -123,6 +175,27 @@ def test_compile_push_and_adapters(ask: Ask) -> None:
     for table in ask("adapters", "--features").values():
         for support in table.values():
             assert set(support) == {"support", "reason"}
+
+
+def test_cleaning_up(ask: Ask) -> None:
+    for _ in range(2):
+        ask("run", f"{MODULE}.py:shapes", code=1)
+    listed = _words("zen cache")
+    for entry in ask("cache", "ls"):
+        assert set(entry) - listed == set()
+    stats = ask("cache", "stats")
+    assert {*stats, *stats["steps"][0]} - listed == set()
+    assert set(ask("cache", "invalidate", "count", "--yes")) - listed == set()
+    done = ask("run", f"{MODULE}.py:shapes", code=1)
+    assert done["steps"][1]["status"] == "completed"
+    words = _words("zen gc, zen forget")
+    collected = ask("gc", "--older-than", "0s")
+    assert {*collected, *collected["files"], *collected["kept"]} - words == set()
+    assert set().union(*collected["versions"]) - words == set()
+    forgotten = ask("forget", "count", "--yes")
+    assert {*forgotten, *forgotten["artifacts"][0]} - words == set()
+    deleted = ask("show", code=0)["steps"][1]["outputs"]["result"]
+    assert set(deleted) - _words("zen run, zen show") == set()
 
 
 def test_an_error(ask: Ask) -> None:

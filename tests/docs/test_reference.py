@@ -61,9 +61,9 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 
 def test_each_setting_is_documented() -> None:
     text = _page("settings.md")
-    nested = {"code": "code.include", "artifacts": "artifacts.allow_pickle", "stacks": "stacks.NAME"}
-    nested["adapters"] = "adapters.NAME"
-    project = {nested.get(key, key) for key in settings._KEYS if key not in settings._STACK_KEYS}
+    nested = {"artifacts": "artifacts.allow_pickle", "stacks": "stacks.NAME", "adapters": "adapters.NAME"}
+    project = {nested.get(key, key) for key in settings._KEYS if key not in settings._STACK_KEYS} - {"code"}
+    project |= {f"code.{key}" for key in settings._CODE_KEYS}
     assert set(_first_cells(_section(text, "Project"))) == project
     assert set(_first_cells(_section(text, "Stores"))) == set(settings._STACK_KEYS)
 

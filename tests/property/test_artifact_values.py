@@ -118,6 +118,58 @@ def frames(draw: st.DrawFn) -> pandas.DataFrame:
     return frame
 
 
+def apart(value: object) -> object:
+    """The value with the type of each part beside it: what must not be confused."""
+    if isinstance(value, dict):
+        return "dict", sorted(repr((apart(key), apart(item))) for key, item in value.items())
+    if isinstance(value, (set, frozenset)):
+        return type(value).__name__, sorted(repr(apart(item)) for item in value)
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, [apart(item) for item in value]
+    if isinstance(value, numpy.ndarray):
+        return "array", value.dtype.str, value.shape, value.tolist()
+    return type(value).__name__, repr(value)
+
+
+PLAIN = [None, True, 1, 1.0, -0.0, 0.0, 0, False, "", "1", b"", b"1", [], (), {}, set(), frozenset(), [1], (1,), {1}]
+NESTED = [{1: 1}, {"1": 1}, [[1], [2]], [[1, 2]], ["ab", "c"], ["a", "bc"], [None], [[]], ["None"]]
+ARRAYS = [numpy.array(value) for value in ([1], [1.0], [[1]], [], [True], [[]], 1)]
+CLOSE = st.sampled_from([*PLAIN, *NESTED, *ARRAYS])
+MIXED = st.recursive(
+    CLOSE,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(KEYS, inner),
+    max_leaves=6,
+)
+
+
+@QUICK
+@given(MIXED, MIXED)
+def test_artifacts_share_a_digest_only_when_they_are_one(left: object, right: object) -> None:
+    assert (round_trip(left)[1] == round_trip(right)[1]) == (repr(apart(left)) == repr(apart(right)))
+
+
+@QUICK
+@given(MIXED, st.integers())
+def test_containers(value: object, seed: int) -> None:
+    loaded, digest, again = round_trip(value)
+
+    assert repr(apart(loaded)) == repr(apart(value))
+    assert digest == again == round_trip(shuffled(value, random.Random(seed)))[1]
+
+
+@QUICK
+@given(frames(), st.integers())
+def test_the_layout_of_a_frame_does_not_count(frame: pandas.DataFrame, seed: int) -> None:
+    parts = [frame.iloc[:, [at]] for at in range(frame.shape[1])]
+    apart_again = pandas.concat(parts, axis=1) if parts else frame.copy()
+    apart_again = apart_again.set_axis(frame.columns, axis=1)  # pandas makes labels of objects labels of texts
+    cut = random.Random(seed).randint(0, len(frame))
+    back = pandas.concat([frame.iloc[:cut], frame.iloc[cut:]]) if 0 < cut < len(frame) else frame.iloc[::-1].iloc[::-1]
+    back = back.set_axis(frame.columns, axis=1)
+
+    assert digest_object(apart_again) == digest_object(frame) == digest_object(back)
+
+
 @QUICK
 @given(frames())
 def test_frames(frame: pandas.DataFrame) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from zen_core.adapter.features import Feature, SupportTable
 from zen_core.adapter.options import AdapterOptions
+from zen_core.codegen.bundle import LocalCode
 from zen_core.contract.manifest import PipelineManifest
 from zen_core.contract.settings import Settings
 from zen_core.diagnostics import Diagnostic
@@ -170,6 +171,8 @@ class RunRequest:
         only: run this step alone; what it reads comes from the pipeline's latest run.
         from_step: run this step and all after it; the others come from the latest run.
         debug: serial, in the main thread, without child processes.
+        code: what is kept of the project's code, for the record; None where no file holds it.
+        pins: the artifacts (their ids) that names of other runs' artifacts stand for in this run, by name.
     """
 
     manifest: PipelineManifest
@@ -184,6 +187,8 @@ class RunRequest:
     debug: bool = False
     options: AdapterOptions = field(default_factory=AdapterOptions)
     observer: RunObserver | None = None
+    code: LocalCode | None = None
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from zen_core.authoring.calls import StepCall
 from zen_core.authoring.code_location import import_roots
 from zen_core.authoring.handles import ParameterHandle
 from zen_core.authoring.option_specs import cache_spec, environment_spec, resource_spec, retry_spec, schedule_spec
-from zen_core.authoring.options import Environment
+from zen_core.authoring.options import Cache, Environment
 from zen_core.authoring.parameters import ScheduledTimeDefault
 from zen_core.authoring.signatures import REQUIRED, Port, read_pipeline_signature
 from zen_core.authoring.tracing import NAME, Trace, propose_name
@@ -102,13 +102,14 @@ def build_pipeline(pipeline: Pipeline[Any], settings: Settings | None = None) ->
     _raise_any(trace.diagnostics)
 
     functions, entry_points, not_importable = _collect_functions(trace, [call for call, _ in hooks])
-    around = pipeline.environment
+    around = _Around(pipeline.environment, pipeline.cache)
     steps = [_step_spec(call, entry_points, around) for call in trace.calls.values()]
     spec = PipelineSpec(
         name=pipeline.name,
         parameters=tuple(parameters),
         steps=tuple(steps),
-        hooks=tuple(_step_spec(call, entry_points, around).model_copy(update={"on": on}) for call, on in hooks),
+        # What a hook runs in is the task that closes the run, and not what the pipeline's steps need.
+        hooks=tuple(_step_spec(call, entry_points, _Around()).model_copy(update={"on": on}) for call, on in hooks),
         max_parallel=pipeline.max_parallel,
         schedule=schedule_spec(pipeline.schedule),
         tags=pipeline.tags,
@@ -206,7 +207,15 @@ def _collect_functions(
     return functions, entry_points, not_importable
 
 
-def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], around: Environment | None) -> StepSpec:
+@dataclass(frozen=True)
+class _Around:
+    """What a pipeline says for those of its steps that do not say it themselves."""
+
+    environment: Environment | None = None
+    cache: Cache | bool | None = None
+
+
+def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], around: _Around) -> StepSpec:
     inputs = tuple(InputSpec(name=port.name, type=port.type, binding=binding) for port, binding in call.inputs.values())
     outputs = tuple(OutputSpec(name=port.name, type=port.type) for port in call.outputs)
     branch = BranchSpec(gate=call.branch[-1][0], taken=call.branch[-1][1]) if call.branch else None
@@ -222,7 +231,7 @@ def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], a
             source=call.place or None,
         )
     options = call.step.options
-    is_hook = call.kind == "hook"
+    cache = False if call.kind == "hook" else options.cache
     step = StepSpec(
         name=call.name,
         kind=call.kind,
@@ -234,9 +243,8 @@ def _step_spec(call: StepCall, entry_points: Mapping[Callable[..., Any], str], a
         retry=retry_spec(options.retry),
         timeout_seconds=options.timeout_seconds,
         resources=resource_spec(options.resources),
-        # What a hook runs in is the task that closes the run, and not what the pipeline's steps need.
-        environment=environment_spec(options.environment, None if is_hook else around),
-        cache=cache_spec(False if is_hook else options.cache, has_inputs=bool(inputs), has_outputs=bool(outputs)),
+        environment=environment_spec(options.environment, around.environment),
+        cache=cache_spec(cache, around.cache, has_inputs=bool(inputs), has_outputs=bool(outputs)),
         tags=options.tags,
         description=_description(call.step.function),
         source=call.place or None,

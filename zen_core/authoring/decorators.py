@@ -164,12 +164,14 @@ class Pipeline(Generic[P]):
         on_success: tuple[Step[Any], ...] = (),
         environment: Environment | None = None,
         max_parallel: int | None = None,
+        cache: Cache | bool | None = None,
     ) -> None:
         self.function = function
         self.name = name
         self.on_failure = on_failure
         self.on_success = on_success
         self.environment = environment
+        self.cache = cache
         self.max_parallel = max_parallel
         self.schedule = schedule
         self.tags = tags
@@ -179,7 +181,8 @@ class Pipeline(Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """In another pipeline's body: make the steps of this one part of it, and answer with what its body returns.
 
-        Its schedule, tags, hooks and environment do not count there: they are those of the pipeline that is run.
+        Its schedule, tags, hooks, environment and cache policy do not count there: they are those of the pipeline that
+        is run.
 
         Raises:
             DefinitionError: anywhere else, since a pipeline is run with `run`, and compiled with `zen compile`.
@@ -304,6 +307,7 @@ def pipeline(
     on_success: Step[Any] | Sequence[Step[Any]] = (),
     environment: Environment | None = None,
     max_parallel: int | None = None,
+    cache: Cache | bool | None = None,
 ) -> Callable[[Callable[P, Any]], Pipeline[P]]: ...
 
 
@@ -319,6 +323,7 @@ def pipeline(
     on_success: Step[Any] | Sequence[Step[Any]] = (),
     environment: Environment | None = None,
     max_parallel: int | None = None,
+    cache: Cache | bool | None = None,
 ) -> Any:
     """Make a function a pipeline: `@pipeline`, or `@pipeline(schedule=Schedule(cron="0 6 * * *"))`.
 
@@ -332,6 +337,8 @@ def pipeline(
         on_success: likewise, after the run has completed.
         environment: what those of its steps need that do not say it themselves.
         max_parallel: how many steps of one run may run at the same time.
+        cache: the policy of those of its steps that have inputs and outputs and no policy of their own: False, or a
+            Cache; default: a result is reused for as long as it is there.
 
     Raises:
         DefinitionError: an option has a value that cannot be, or it is put on something that is no function.
@@ -345,6 +352,8 @@ def pipeline(
     if environment is not None and not isinstance(environment, Environment):
         hint = 'write environment=Environment(requirements=["torch>=2.4"])'
         found.append(option_problem("environment", environment, hint))
+    if cache is not None and not isinstance(cache, (Cache, bool)):
+        found.append(option_problem("cache", cache, 'write False or cache=Cache(ttl="7d")'))
     found.extend(find_wrong_counts({"max_parallel": max_parallel}))
     for option, value in (("on_failure", on_failure), ("on_success", on_success)):
         if not all(isinstance(hook, Step) for hook in _as_hooks(value)):
@@ -365,6 +374,7 @@ def pipeline(
             on_success=_as_hooks(on_success),
             environment=environment,
             max_parallel=max_parallel,
+            cache=cache,
         )
 
     return decorate if function is None else decorate(function)

@@ -25,7 +25,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     from zen_core.adapter.protocol import RunningAdapter, RunRequest
     from zen_core.adapter.registry import load_adapter
     from zen_core.client import Client
-    from zen_core.compiler.compile import check_target
+    from zen_core.compiler.compile import check_target, find_code
     from zen_core.compiler.manifest import build_manifest
     from zen_core.errors import AdapterError, StoreUnavailableError
 
@@ -34,11 +34,13 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     if not isinstance(engine, RunningAdapter):
         raise AdapterError(f"the adapter {LOCAL_ADAPTER!r} is no engine", hint="install zen-core again")
     options, _ = check_target(built.spec, engine, built.settings)
-    manifest = build_manifest(built.spec, built.functions, built.settings)
+    code = find_code(built.spec, built.functions, built.settings)
+    manifest = build_manifest(built.spec, built.functions, built.settings, code=code)
     request = RunRequest(
         manifest=manifest,
         functions=built.functions,
         settings=built.settings,
+        code=code,
         parameters=dict(parameters),
         options=options,
     )

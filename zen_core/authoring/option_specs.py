@@ -37,17 +37,33 @@ def environment_spec(own: Environment | None, around: Environment | None) -> Env
     return None if found == EnvironmentSpec() else found
 
 
-def cache_spec(cache: Cache | bool | None, *, has_inputs: bool, has_outputs: bool) -> CacheSpec:
-    """The cache policy; where none is written, a step with inputs and outputs is cached, any other runs each time."""
+def cache_spec(
+    own: Cache | bool | None, around: Cache | bool | None, *, has_inputs: bool, has_outputs: bool
+) -> CacheSpec:
+    """The cache policy of a step.
+
+    Args:
+        own: what the step says; it replaces what the pipeline says.
+        around: the pipeline's policy, for those of its steps that have inputs and outputs: any other runs each time,
+            unless it says itself that it is cached.
+    """
+    if own is not None:
+        return _cache_spec(own, enabled=own is not False)
+    enabled = has_inputs and has_outputs and around is not False
+    return _cache_spec(around, enabled=enabled) if enabled else CacheSpec(enabled=False)
+
+
+def _cache_spec(cache: Cache | bool | None, *, enabled: bool) -> CacheSpec:
     if not isinstance(cache, Cache):
-        return CacheSpec(enabled=has_inputs and has_outputs if cache is None else cache)
+        return CacheSpec(enabled=enabled)
     return CacheSpec(
-        enabled=True,
+        enabled=enabled,
         ttl_seconds=None if cache.ttl is None else parse_duration(cache.ttl),
         wait_seconds=parse_duration(cache.wait),
         files=tuple(sorted(set(cache.files))),
         env=tuple(sorted(set(cache.env))),
         salt=cache.salt,
+        packages=None if cache.packages == "imported" else cache.packages,
     )
 
 

@@ -23,6 +23,7 @@ from zen_core.errors import DefinitionError
 DURATION_HINT = 'write a text such as "30s", "15m", "1h30m" or "7d", or a number of seconds'
 _SIZE_HINT = 'write a text such as "512Mi", "4Gi" or "2G", or a number of bytes'
 _OVERLAPS = ("queue", "skip", "allow")
+_PACKAGES = ("imported", "all", "none")
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class Cache:
         files: files, relative to the data root, that the step reads without having them as inputs.
         env: environment variables that the step reads.
         salt: a part of the cache key; another text is a miss.
+        packages: which installed packages count, by name and version: those that the code imports ("imported"), every
+            one of the environment ("all"), or none ("none").
     """
 
     ttl: Duration | None = None
@@ -137,6 +140,7 @@ class Cache:
     files: Iterable[str] = ()
     env: Iterable[str] = ()
     salt: str = ""
+    packages: Literal["imported", "all", "none"] = "imported"
 
     def __post_init__(self) -> None:
         ttl_is_good = self.ttl is None or (_is_duration(self.ttl, 0) and parse_duration(self.ttl) > 0)
@@ -152,6 +156,7 @@ class Cache:
                 'write a list of variables\' names, such as ["MODEL_ENDPOINT"]',
             ),
             _find(isinstance(self.salt, str), "salt", self.salt, "write a text"),
+            _find(self.packages in _PACKAGES, "packages", self.packages, f"write one of {', '.join(_PACKAGES)}"),
         )
         object.__setattr__(self, "files", tuple(self.files))
         object.__setattr__(self, "env", tuple(self.env))

@@ -131,6 +131,8 @@ def _document(target: str, compiled: CompiledPipeline, folder: Path, changed: tu
         "files": [file.path for file in compiled.files],
         "changed": list(changed),
         "waived": [feature.value for feature in compiled.waived],
+        "unfollowed": [{"what": item.what, "file": item.file, "line": item.line} for item in compiled.unfollowed],
+        "left_out": [{"file": item.file, "reason": item.reason} for item in compiled.left_out],
     }
 
 
@@ -138,6 +140,13 @@ def _print(compiled: CompiledPipeline, folder: Path, changed: tuple[str, ...], *
     click.echo(compiled.summary)
     for feature in compiled.waived:
         click.echo(f"  waived: {feature.value}, which this target leaves out")
+    for place in compiled.unfollowed:
+        click.echo(
+            f"  not followed: {place.what} at {place.file}:{place.line}: all of the module counts for the cache",
+            err=True,
+        )
+    for item in compiled.left_out:
+        click.echo(f"  left out of the code: {item.file}: {item.reason}", err=True)
     if check:
         click.echo(f"  {len(compiled.files)} files in {folder} are up to date")
         return

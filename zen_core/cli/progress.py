@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,12 +22,16 @@ _LINES_OF_ONE_MAP = 5
 
 @dataclass
 class MapProgress:
-    """How far a map is: how many of its elements ended how, since when, and why the first of them failed."""
+    """How far a map is: how many of its elements ended how, since when, and why the first of them failed.
+
+    `reason` says why all of them ran, or did not.
+    """
 
     elements: int
     began: float = field(default_factory=time.monotonic)
     ended: Counter[str] = field(default_factory=Counter)
     why: str = ""
+    reason: str = ""
     lines: int = 0
 
     @property
@@ -210,6 +214,18 @@ class LiveProgress(SilentProgress):
         for line in text.splitlines():
             self._console.print(Text.assemble((f"{step} | ", "dim"), printable(line, self._console.file)))
 
+    def explain(self, reasons: Mapping[str, str]) -> None:
+        """Note why each step ran, or did not, where nothing else is said of it.
+
+        Args:
+            reasons: a few words each, by `STEP` or `STEP[INDEX]`.
+        """
+        for step, reason in reasons.items():
+            self._notes[step] = self._notes.get(step) or reason
+        for step, found in self.maps.items():
+            told = {reasons.get(f"{step}[{index}]", "") for index in range(found.elements)}
+            found.reason = told.pop() if len(told) == 1 else ""
+
     def close(self) -> None:
         """Leave the list of all steps on the screen."""
         self._over = True
@@ -266,8 +282,8 @@ class LiveProgress(SilentProgress):
 
         status = next((status for status in _WORST_FIRST if found.ended[status]), "completed")
         note = Text(found.words() if len(found.ended) > 1 else "", style="dim", overflow="ellipsis", no_wrap=True)
-        if found.why:
-            note.append(f"  {found.why}")
+        if said := found.why or found.reason:
+            note.append(f"  {said}" if note else said)
         done = f"{found.ended.total()}/{found.elements}"
         if found.is_over:
             style = STATUS_STYLE.get(status, "")

@@ -120,15 +120,16 @@ def _engine() -> RunningAdapter:
 def _prepare(reference: str, settings: Settings, engine: RunningAdapter) -> RunRequest:
     from zen_core.adapter.protocol import RunRequest
     from zen_core.authoring.loading import load_pipeline
-    from zen_core.compiler.compile import check_target
+    from zen_core.compiler.compile import check_target, find_code
     from zen_core.compiler.manifest import build_manifest
 
     built = load_pipeline(reference, settings).build(settings)
     options, waived = check_target(built.spec, engine, settings)
     if waived:
         click.echo(f"left out here, as zen.toml says: {', '.join(feature.value for feature in waived)}", err=True)
-    manifest = build_manifest(built.spec, built.functions, settings)
-    return RunRequest(manifest=manifest, functions=built.functions, settings=settings, options=options)
+    code = find_code(built.spec, built.functions, settings)
+    manifest = build_manifest(built.spec, built.functions, settings, code=code)
+    return RunRequest(manifest=manifest, functions=built.functions, settings=settings, code=code, options=options)
 
 
 def _run(engine: RunningAdapter, request: RunRequest, *, as_json: bool) -> tuple[RunOutcome, SilentProgress]:
@@ -136,6 +137,8 @@ def _run(engine: RunningAdapter, request: RunRequest, *, as_json: bool) -> tuple
     with _clean_stdout(as_json):
         try:
             outcome = engine.run(replace(request, observer=progress))
+            if isinstance(progress, LiveProgress):
+                progress.explain(_read_reasons(outcome.run_id, request.settings))
         finally:
             progress.close()
     return outcome, progress
@@ -182,6 +185,12 @@ def _report(outcome: RunOutcome, progress: SilentProgress, settings: Settings, *
     else:
         lines.append(f"  zen show {run}  shows what it made")
     click.echo("\n".join(lines), err=outcome.error is not None)
+
+
+def _read_reasons(run_id: str, settings: Settings) -> dict[str, str]:
+    """Why each step ran, or did not, in a few words."""
+    recorded = _read_back(run_id, settings)
+    return {} if recorded is None else {step.label: step.cache_reason for step in recorded.steps}
 
 
 def _read_back(run_id: str, settings: Settings) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +49,21 @@ class ImportRoots:
         parts = parts[:-1] if parts[-1] == "__init__" else parts
         return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
 
-    def follow_imports(self, modules: Iterable[str]) -> dict[str, Path]:
-        """The project's modules that these reach by imports, themselves included: file or folder by name, sorted."""
+    def follow_imports(
+        self, modules: Iterable[str], imports: Callable[[Path, str], Iterable[str]] | None = None
+    ) -> dict[str, Path]:
+        """The project's modules that these reach by imports, themselves included: file or folder by name, sorted.
+
+        Args:
+            imports: says what a file of a package imports, where that is known already.
+        """
+        imports = imports or imported_names
         reached: dict[str, Path] = {}
+        found: dict[str, Path | None] = {}
         waiting = list(modules)
         while waiting:
             name = waiting.pop()
-            path = None if name in reached else self.find_module(name)
+            path = None if name in reached else self._find_within(name, found)
             if path is None:
                 continue
             reached[name] = path
@@ -63,8 +71,17 @@ class ImportRoots:
                 waiting.append(name.rpartition(".")[0])
             if path.suffix == ".py":
                 package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-                waiting.extend(imported for imported in _imported_names(path, package) if imported not in reached)
+                waiting.extend(imported for imported in imports(path, package) if imported not in reached)
         return dict(sorted(reached.items()))
+
+    def _find_within(self, name: str, found: dict[str, Path | None]) -> Path | None:
+        """As `find_module`, remembering; most names are those of functions, and a module holds no modules."""
+        if name not in found:
+            parent = name.rpartition(".")[0]
+            home = self._find_within(parent, found) if parent else None
+            is_possible = not parent or (home is not None and (home.name == "__init__.py" or home.suffix != ".py"))
+            found[name] = self.find_module(name) if is_possible else None
+        return found[name]
 
 
 def is_installed(path: Path) -> bool:
@@ -72,11 +89,11 @@ def is_installed(path: Path) -> bool:
     return not _INSTALLED.isdisjoint(path.parts)
 
 
-def _imported_names(path: Path, package: str) -> Iterator[str]:
+def imported_names(path: Path, package: str) -> Iterator[str]:
     """Every name that the module may import, also inside functions and by `import_module("a literal")`."""
     try:
         tree = ast.parse(path.read_bytes(), filename=path.name)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, OSError):
         return  # it cannot be imported here either: whoever imports it gets Python's own message
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

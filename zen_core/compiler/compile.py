@@ -18,12 +18,12 @@ from zen_core.adapter.features import Feature
 from zen_core.adapter.options import AdapterOptions
 from zen_core.adapter.protocol import Adapter, EmissionRequest, EmittedFile, EmittingAdapter
 from zen_core.adapter.registry import adapter_names, load_adapter
-from zen_core.codegen.bundle import CodeBundle, build_bundle
+from zen_core.codegen.bundle import CodeBundle, LeftOut, LocalCode, build_bundle, find_local_code
 from zen_core.codegen.import_roots import ImportRoots
 from zen_core.codegen.output import check_files, write_files
 from zen_core.compiler.feature_check import check_features
 from zen_core.compiler.manifest import build_manifest
-from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE
+from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE, Unfollowed
 from zen_core.contract.settings import Settings
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import AdapterError, CompilationError, ConfigError, DefinitionError
@@ -42,11 +42,15 @@ class CompiledPipeline:
         files: every file, its path relative to the output folder.
         waived: features that the pipeline uses and the target leaves out, because the project says so.
         summary: what was made, in one line for people.
+        left_out: files of the project that the code bundle lacks by rule.
+        unfollowed: where code reaches further than can be read, so that all of its module counts for the cache.
     """
 
     files: tuple[EmittedFile, ...]
     waived: tuple[Feature, ...]
     summary: str
+    left_out: tuple[LeftOut, ...] = ()
+    unfollowed: tuple[Unfollowed, ...] = ()
 
     def write(self, folder: Path) -> tuple[str, ...]:
         """Write the files, all or none, and return the paths of those that changed. Raises CompilationError."""
@@ -91,7 +95,10 @@ def compile_pipeline(
     if bundle is not None:
         beside.append(EmittedFile(f"{folder}/{CODE_FILE}", bundle.content))
     summary = f"{spec.name} for {adapter.name}: {_count(len(spec.steps), 'step')}, {_describe(bundle)}"
-    return CompiledPipeline((*emitted, *beside), waived, summary)
+    left_out = bundle.left_out if bundle is not None else ()
+    unfollowed = {place for fingerprint in manifest.fingerprints.values() for place in fingerprint.unfollowed}
+    ordered = sorted(unfollowed, key=lambda place: (place.file, place.line, place.what))
+    return CompiledPipeline((*emitted, *beside), waived, summary, left_out, tuple(ordered))
 
 
 def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
@@ -100,6 +107,21 @@ def compile_ir(spec: PipelineSpec) -> CompiledPipeline:
     text = json.dumps(spec.to_json(), sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
     file = EmittedFile(f"{spec.name}.ir.json", text.encode())
     return CompiledPipeline((file,), (), f"{spec.name} as IR: {_count(len(spec.steps), 'step')}, {spec.digest}")
+
+
+def find_code(spec: PipelineSpec, functions: Functions, settings: Settings) -> LocalCode | None:
+    """The code of a run on this machine, for the record; None where no file holds it, as in a notebook.
+
+    Never fails: what cannot be read or must not be kept is left out.
+    """
+    roots = ImportRoots.of(settings)
+    modules = _modules(spec, functions, settings, roots)
+    if settings.root is None or "__main__" in modules:
+        return None
+    try:
+        return find_local_code(settings, modules)
+    except OSError:
+        return None  # a file went away while it was read
 
 
 def check_target(

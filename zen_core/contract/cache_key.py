@@ -27,6 +27,7 @@ def compute_cache_key(
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
     packages: Mapping[str, str],
+    all_packages: str = "",
     files: Mapping[str, str],
     environment: Mapping[str, str | None],
     salt: str = "",
@@ -38,6 +39,7 @@ def compute_cache_key(
         inputs: the value's digest of each input.
         outputs: the declared type of each output.
         packages: the version of each package that the step's code imports.
+        all_packages: the digest of all installed packages with their versions, where every one of them counts.
         files: the content digest of each file that the step declares to read.
         environment: the value of each environment variable that the step declares to read (None: it is not set); only
             its digest is kept.
@@ -47,6 +49,8 @@ def compute_cache_key(
     parts.update((f"input:{name}", digest) for name, digest in inputs.items())
     parts.update((f"output:{name}", _digest_of_output(text)) for name, text in outputs.items())
     parts.update((f"package:{name}", version) for name, version in packages.items())
+    if all_packages:
+        parts["packages"] = all_packages
     parts.update((f"file:{name}", digest) for name, digest in files.items())
     parts.update((f"env:{name}", digest_json("env", value)) for name, value in environment.items())
     if salt:

@@ -19,6 +19,7 @@ from zen_core.contract.conditions import Condition, condition_from_json
 from zen_core.errors import ManifestError
 
 MANIFEST_VERSION = 1
+IMPORTED = "imported"
 MANIFEST_FILE = "manifest.json"
 CODE_FILE = "code.zip"
 SETTINGS_FILE = "zen.settings.json"
@@ -53,6 +54,8 @@ class CacheManifest:
     files: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     salt: str = ""
+    packages: str = IMPORTED
+    """Which installed packages are in the key: `imported` (by the code), `all` or `none`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,4 +344,5 @@ def _cache_from_json(document: Mapping[str, Any]) -> CacheManifest:
         files=tuple(document.get("files", ())),
         env=tuple(document.get("env", ())),
         salt=document.get("salt", ""),
+        packages=document.get("packages") or IMPORTED,
     )

@@ -34,6 +34,8 @@ class Settings:
         project: the name under which everything is recorded.
         paths: import roots beside the root, relative to it.
         include: top-level packages, modules or data files for the code bundle; empty means: found from the imports.
+        unfollowed: what becomes of code that reaches further than can be read (`exec`, computed imports): `count`
+            (all of the module that it stands in counts for the cache) or `refuse`.
         stack: the chosen stack's name, or "".
         lineage_url: SQLAlchemy URL of the lineage store; "" means `.zen/zen.db` in the root, for local runs only.
         artifact_url: fsspec URL or path of the artifact store; "" means `.zen/artifacts`, for local runs only.
@@ -51,6 +53,7 @@ class Settings:
     project: str = "default"
     paths: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    unfollowed: str = "count"
     stack: str = ""
     lineage_url: str = ""
     artifact_url: str = ""
@@ -107,7 +110,12 @@ _KEYS = {
     "stacks": _TABLE,
     **_STACK_KEYS,
 }
-_CHOICES = {"on_store_error": ("spool", "fail"), "mlflow_sync": ("background", "wait", "off")}
+_CODE_KEYS = {"include": _TEXTS, "unfollowed": _TEXT}
+_CHOICES = {
+    "on_store_error": ("spool", "fail"),
+    "mlflow_sync": ("background", "wait", "off"),
+    "unfollowed": ("count", "refuse"),
+}
 _ENVIRONMENT = {
     "ZEN_PROJECT": "project",
     "ZEN_LINEAGE_URL": "lineage_url",
@@ -159,6 +167,7 @@ def load_settings(root: Path | None, *, stack: str = "", environ: Mapping[str, s
     for variable, key in _ENVIRONMENT.items():
         if text := environ.get(variable, ""):
             values[key] = _flag(text, variable, problems) if key in ("shared_filesystem", "allow_pickle") else text
+    values["unfollowed"] = (document.get("code") or {}).get("unfollowed", "count")
     for key, choices in _CHOICES.items():
         if key in values and values[key] not in choices:
             problems.append(
@@ -220,7 +229,7 @@ def _project_name(root: Path | None) -> str:
 
 def _find_problems(document: Mapping[str, Any], where: str) -> Iterator[Diagnostic]:
     yield from _check_table(document, _KEYS, where, "")
-    yield from _check_table(document.get("code"), {"include": _TEXTS}, where, "code.")
+    yield from _check_table(document.get("code"), _CODE_KEYS, where, "code.")
     yield from _check_table(document.get("artifacts"), {"allow_pickle": _FLAG}, where, "artifacts.")
     stacks = document.get("stacks")
     for name, stack in stacks.items() if isinstance(stacks, dict) else ():

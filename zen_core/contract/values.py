@@ -24,6 +24,14 @@ from zen_core.contract.canonical import canonical_json, digest_json
 from zen_core.contract.files import File
 
 TAG = "$zen"
+_ADDRESSES = {
+    "ipaddress._IPAddressBase",
+    "pydantic.networks._BaseMultiHostUrl",
+    "pydantic.networks._BaseUrl",
+    "pydantic_core._pydantic_core.MultiHostUrl",
+    "pydantic_core._pydantic_core.Url",
+}
+"""Ancestors of hosts, networks and URLs, which are made of their own text."""
 
 
 class UnserializableError(TypeError):
@@ -107,6 +115,8 @@ def _object_to_json(value: Any, path: str) -> Any:
     if library == "pandas":
         # A Timestamp and NaT are datetimes, but a datetime has neither nanoseconds nor NaT.
         raise UnserializableError(value, path)
+    if isinstance(value, enum.Flag):  # a combination of flags has no name of its own
+        return _tagged("flag", value.value, **{"class": _class_path(value, path)})
     if isinstance(value, enum.Enum):
         return _tagged("enum", value.name, **{"class": _class_path(value, path)})
     if type(value) is tuple:
@@ -131,11 +141,50 @@ def _object_to_json(value: Any, path: str) -> Any:
     if isinstance(value, pathlib.PurePath):
         return _tagged("path", value.as_posix())
     if hasattr(type(value), "model_validate") and hasattr(value, "model_dump"):
-        return _tagged("model", value.model_dump(mode="json"), **{"class": _class_path(value, path)})
+        return _tagged("model", _fields_to_json(_model_fields(value), path), **{"class": _class_path(value, path)})
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
-        return _tagged("dataclass", _mapping_to_json(fields, path), **{"class": _class_path(value, path)})
+        fields = {
+            field.name: getattr(value, field.name) for field in dataclasses.fields(value) if hasattr(value, field.name)
+        }
+        return _tagged("dataclass", _fields_to_json(fields, path), **{"class": _class_path(value, path)})
+    if any(f"{ancestor.__module__}.{ancestor.__name__}" in _ADDRESSES for ancestor in type(value).__mro__):
+        return _tagged("address", str(value), **{"class": _class_path(value, path)})
     raise UnserializableError(value, path)
+
+
+def _fields_to_json(fields: dict[str, Any], path: str) -> dict[str, Any]:
+    return {name: to_json(item, path=f"{path}[{name!r}]") for name, item in fields.items()}
+
+
+def _model_fields(value: Any) -> dict[str, Any]:
+    """Fields and extras of a pydantic model, as they are: what pydantic makes of them for JSON tells less apart."""
+    names = type(value).model_fields
+    own = {name: item for name, item in vars(value).items() if name in names}
+    return {**own, **(getattr(value, "__pydantic_extra__", None) or {})}
+
+
+def make_model(kind: Any, document: Any) -> Any:
+    """The model with these fields, in JSON form. Also where they are known to the outside by an alias."""
+    if not isinstance(document, dict) or TAG in document:
+        return kind.model_validate(from_json(document))
+    aliases = {name: alias for name, field in kind.model_fields.items() if (alias := _alias_of(field))}
+    return kind.model_validate({aliases.get(name, name): from_json(item) for name, item in document.items()})
+
+
+def _alias_of(field: Any) -> str | None:
+    alias = field.validation_alias if field.validation_alias is not None else field.alias
+    choices = getattr(alias, "choices", None) or (alias,)  # of an AliasChoices
+    return next((choice for choice in choices if isinstance(choice, str)), None)
+
+
+def make_dataclass(kind: Any, document: dict[str, Any]) -> Any:
+    """The dataclass with these fields, in JSON form; those that its `__init__` does not take are set afterwards."""
+    values = {name: from_json(item) for name, item in document.items()}
+    later = {field.name for field in dataclasses.fields(kind) if not field.init} & values.keys()
+    made = kind(**{name: item for name, item in values.items() if name not in later})
+    for name in later:
+        object.__setattr__(made, name, values[name])
+    return made
 
 
 def _numpy_scalar(document: dict[str, Any]) -> Any:
@@ -174,6 +223,8 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "file": lambda document: File(document["value"]),
     "numpy": _numpy_scalar,
     "enum": lambda document: _load_class(document)[document["value"]],
-    "model": lambda document: _load_class(document).model_validate(document["value"]),
-    "dataclass": lambda document: _load_class(document)(**from_json(document["value"])),
+    "flag": lambda document: _load_class(document)(document["value"]),
+    "address": lambda document: _load_class(document)(document["value"]),
+    "model": lambda document: make_model(_load_class(document), document["value"]),
+    "dataclass": lambda document: make_dataclass(_load_class(document), document["value"]),
 }

@@ -101,6 +101,8 @@ class CacheSpec(Spec):
     """Environment variables that the step reads."""
     salt: str = ""
     """The user's own part of the key; another value is a miss."""
+    packages: Literal["all", "none"] | None = None
+    """Which installed packages are in the key; None: those that the code imports."""
 
 
 class ScheduleSpec(Spec):

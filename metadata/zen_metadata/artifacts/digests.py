@@ -16,12 +16,31 @@ import struct
 import sys
 import types
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from operator import itemgetter
+from pathlib import PurePath
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from zen_core.contract.canonical import DIGEST_PREFIX
+from zen_metadata.artifacts.class_code import code_digest
+from zen_metadata.artifacts.type_names import type_name
 
 _PICKLE_PROTOCOL = 4  # 5 hands buffers out of band
+
+
+class UncertainDigest(str):
+    """A digest that may be another one in another process, though the value is equal; `doubt` says why."""
+
+    __slots__ = ("doubt",)
+    doubt: str
+
+    def __new__(cls, digest: str, doubt: str) -> UncertainDigest:
+        """The digest, with the doubt beside it."""
+        made = super().__new__(cls, digest)
+        made.doubt = doubt
+        return made
 
 
 class UndigestibleError(TypeError):
@@ -31,6 +50,9 @@ class UndigestibleError(TypeError):
 def digest_object(value: object) -> str:
     """`sha256:` and the digest of any object that can be pickled, the same in each process for equal objects.
 
+    Where that cannot be promised, since a part of it can be pickled and not taken apart, the answer is an
+    `UncertainDigest`: two objects that differ have two of them, two equal ones may have two of them as well.
+
     Example:
         >>> digest_object({"a", "b"}) == digest_object({"b", "a"})
         True
@@ -38,15 +60,14 @@ def digest_object(value: object) -> str:
     Raises:
         UndigestibleError: a part of it cannot be pickled.
     """
-    return DIGEST_PREFIX + token_of(value).hex()
+    walk = _Walk()
+    digest = DIGEST_PREFIX + walk.start(value).hex()
+    return UncertainDigest(digest, walk.doubt) if walk.doubt else digest
 
 
 def token_of(value: object) -> bytes:
     """The 32 bytes of `digest_object`."""
-    try:
-        return _Walk().token(value)
-    except RecursionError as error:
-        raise UndigestibleError("it is nested too deeply") from error
+    return _Walk().start(value)
 
 
 def node(tag: str, *parts: bytes) -> bytes:
@@ -84,6 +105,14 @@ class _Walk:
         # The objects are kept alive beside their tokens: an id is free for another object once its owner is gone.
         self._done: dict[int, tuple[object, bytes]] = {}
         self._open: dict[int, int] = {}
+        self.doubt = ""
+
+    def start(self, value: object) -> bytes:
+        """The token of a whole object."""
+        try:
+            return self.token(value)
+        except RecursionError as error:
+            raise UndigestibleError("it is nested too deeply") from error
 
     def token(self, value: object) -> bytes:
         primitive = _PRIMITIVES.get(type(value))
@@ -108,21 +137,29 @@ class _Walk:
         if kind is list or kind is tuple:
             return node(kind.__name__, *(_uniform(value) or map(self.token, value)))
         if kind is dict:
-            return node("dict", *sorted(self._pairs(value.items())))
+            return node("dict", *self._sorted_pairs(value.items()))
         if kind is set or kind is frozenset:
             return node(kind.__name__, *sorted(map(self.token, value)))
         if isinstance(value, type):
             return self._class(value)
         if kind is types.FunctionType:
             return self._function(value)
+        if kind is ZoneInfo and value.key:
+            return node("zone", text_token(value.key))
         if kind is types.CodeType:
             return self._code(value)
         if kind is types.MappingProxyType:
             return node("proxy", self.token(dict(value)))
         if kind is types.ModuleType:
-            return node("module", value.__name__.encode())
+            return node("module", value.__name__.encode(), code_digest(value.__name__, "*").encode())
         if kind is types.CellType:
             return node("cell", *(self.token(content) for content in _cell_contents(value)))
+        if isinstance(value, PurePath) and kind.__module__.partition(".")[0] == "pathlib":
+            return node("path", kind.__name__.encode(), text_token(str(value)))  # its own form differs with Python's
+        if kind is property:
+            return node("property", *map(self.token, (value.fget, value.fset, value.fdel)))
+        if kind is staticmethod or kind is classmethod:
+            return node(kind.__name__, self.token(value.__func__))
         return self._from_library(value) or self._reduced(value)
 
     def _from_library(self, value: Any) -> bytes | None:
@@ -135,7 +172,12 @@ class _Walk:
                 # What lies beneath the mask, and a fill value that is made on first use, are no part of the value.
                 mask = numpy.ma.getmaskarray(value)
                 return node("masked", array_token(mask), self.token(value.data[~mask]))
-        if library == "pandas":
+            if type(value) in (numpy.matrix, numpy.memmap, numpy.recarray):
+                return node(type(value).__name__, array_token(numpy.asarray(value), self.token))
+            if isinstance(value, numpy.generic) and value.dtype.char in "gG":
+                # Beside a long double lies padding, which holds whatever the memory held before.
+                return node("long-double", value.dtype.char.encode(), str(value).encode())
+        if library == "pandas" or _is_derived_frame(value):
             from zen_metadata.artifacts.formats.frames import pandas_token
 
             return pandas_token(value, self.token)
@@ -154,6 +196,7 @@ class _Walk:
         if isinstance(reduced, str):
             return node("global", str(getattr(value, "__module__", "")).encode(), reduced.encode())
         call, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
+        in_order = self._pairs if isinstance(value, OrderedDict) else self._sorted_pairs
         if type(state) is dict and not _MACHINE_FACTS.isdisjoint(state) and _is_from_sklearn(value):
             state = {name: item for name, item in state.items() if name not in _MACHINE_FACTS}
         return node(
@@ -162,7 +205,7 @@ class _Walk:
             self.token(arguments),
             self.token(state),
             node("items", *map(self.token, items or ())),
-            node("pairs", *self._pairs(pairs or ())),
+            node("pairs", *in_order(pairs or ())),
             self.token(setter),
         )
 
@@ -170,6 +213,7 @@ class _Walk:
         """What only cloudpickle can take apart. Its bytes may differ between processes: a miss, never a wrong hit."""
         import cloudpickle
 
+        self.doubt = self.doubt or f"a {type_name(type(value))} in it can only be told by its pickle"
         try:
             return node("pickle", cloudpickle.dumps(value, protocol=_PICKLE_PROTOCOL))
         except Exception as error:
@@ -178,20 +222,25 @@ class _Walk:
     def _pairs(self, pairs: Iterable[tuple[object, object]]) -> list[bytes]:
         return [self.token(key) + self.token(item) for key, item in pairs]
 
+    def _sorted_pairs(self, pairs: Iterable[tuple[object, object]]) -> list[bytes]:
+        """In an order of the keys' own, also of the walk: the place where a cycle is entered shows in its token."""
+        by_key = sorted(((self.token(key), item) for key, item in pairs), key=itemgetter(0))
+        return [key + self.token(item) for key, item in by_key]
+
     def _class(self, value: type) -> bytes:
         if _is_importable(value):
-            return node("global", value.__module__.encode(), value.__qualname__.encode())
+            return _global(value)
         members = [
             (name, member)
             for name, member in vars(value).items()
             if name not in _CLASS_BOOKKEEPING and not isinstance(member, _SLOT_TYPES)
         ]
         bases = node("bases", *map(self.token, value.__bases__))
-        return node("class", value.__qualname__.encode(), bases, *sorted(self._pairs(members)))
+        return node("class", value.__qualname__.encode(), bases, *self._sorted_pairs(members))
 
     def _function(self, value: types.FunctionType) -> bytes:
         if _is_importable(value):
-            return node("global", value.__module__.encode(), value.__qualname__.encode())
+            return _global(value)
         names = [name for name in _names_in(value.__code__) if name in value.__globals__]
         parts = (
             value.__code__,
@@ -222,11 +271,16 @@ _CODE_KINDS = (
     | inspect.CO_ASYNC_GENERATOR
 )
 """The flags that say what a function is; the others say how its file was compiled."""
+_LONGEST_INT_BITS = 10_000  # Python refuses to print longer ones
 _SLOT_TYPES = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 def _is_from_sklearn(value: object) -> bool:
     return any(ancestor.__module__.partition(".")[0] == "sklearn" for ancestor in type(value).__mro__)
+
+
+def _is_derived_frame(value: object) -> bool:
+    return any(ancestor.__module__ == "pandas.core.generic" for ancestor in type(value).__mro__)
 
 
 def _is_importable(value: Any) -> bool:
@@ -237,6 +291,13 @@ def _is_importable(value: Any) -> bool:
     for name in value.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is value
+
+
+def _global(value: Any) -> bytes:
+    """What a reader finds under its name. What the project itself says of it counts; a package's version does not."""
+    code = code_digest(value.__module__, value.__qualname__)
+    parts = (value.__module__, value.__qualname__, *([code] if code else []))
+    return node("global", *(part.encode() for part in parts))
 
 
 def _names_in(code: types.CodeType) -> set[str]:
@@ -268,7 +329,7 @@ def _uniform(value: list[Any] | tuple[Any, ...]) -> tuple[bytes, ...] | None:
         if sys.byteorder == "little":
             numbers.byteswap()
         return b"floats", numbers.tobytes()
-    if kinds == {int}:
+    if kinds == {int} and max(map(int.bit_length, value)) < _LONGEST_INT_BITS:
         return b"ints", ",".join(map(str, value)).encode()
     if kinds == {str}:
         lengths = ",".join(str(len(item)) for item in value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from zen_metadata.artifacts.type_names import type_name
 if TYPE_CHECKING:
     from zen_metadata.artifacts.store import StoredArtifact
     from zen_metadata.lineage.records import ArtifactRecord
+
+logger = logging.getLogger("zen")
+MAKE_AGAIN = "the next run of the pipeline will run the step that made it again"
 
 
 def describe(record: ArtifactRecord | StoredArtifact) -> str:
@@ -42,7 +46,7 @@ def check_not_deleted(record: ArtifactRecord | StoredArtifact, shown: str) -> No
     raise ArtifactMissingError(
         f"{shown} was deleted on {deleted_at:%Y-%m-%d} by {who}",
         why=getattr(record, "deleted_reason", None) or "",
-        hint="run the step that made it again",
+        hint=MAKE_AGAIN,
     )
 
 
@@ -86,6 +90,18 @@ def reading(shown: str, metadata: Mapping[str, Any]) -> Iterator[None]:
         packages = ", ".join(f"{name} {version}" for name, version in (metadata.get("packages") or {}).items())
         hint = f"it was stored with {packages}" if packages else "see whether its packages are installed here"
         raise StoreError(f"{shown} cannot be read here", why=f"{type(error).__name__}: {error}", hint=hint) from error
+
+
+def tell_doubt(value: object, doubt: str, where: str) -> None:
+    """Warn that an equal value may get another digest in another process."""
+    logger.warning(
+        "%sthe digest of this %s may differ between processes though the value is equal: %s. Steps that read it may "
+        "run again without need; they never take a wrong result. Return plain values, arrays or frames, or register "
+        "a serializer for it.",
+        f"{where}: " if where else "",
+        type_name(type(value)),
+        doubt,
+    )
 
 
 def not_storable(value: object, why: str, where: str) -> OutputError:

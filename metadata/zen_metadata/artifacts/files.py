@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from zen_core.errors import MissingInputError, StoreError, ZenError
 from zen_metadata.artifacts.filesystems import failure_of, is_local, local_part, open_filesystem
 
 BLOCK_BYTES = 1 << 20
+_COARSEST_TICK_NS = 2_000_000_000  # of FAT and of some network file systems
 _ETAGS = ("ETag", "etag", "content_md5", "md5Hash", "generation", "hash")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 
@@ -31,12 +33,15 @@ class SourceFile:
         version: changes when the content may have changed: size, times and inode of a local file, size and ETag of a
             remote one. What cannot be told apart gets a version of its own each time.
         size_bytes: the content's size; a folder's is the sum of its files.
+        is_settled: whether another change would give another version. A file system's clock ticks coarsely: within a
+            tick, two contents of one size have the same times, so that a digest must not be remembered by them.
     """
 
     reference: str
     url: str
     version: str
     size_bytes: int
+    is_settled: bool = field(default=True, compare=False)
 
 
 def find_source(reference: str, data_root: str) -> SourceFile:
@@ -65,7 +70,7 @@ def digest_source(source: SourceFile) -> str:
     else:
         with _reading(source):
             digest = _digest_remote(source.url)
-    _check_unchanged(source)
+    check_unchanged(source)
     return digest
 
 
@@ -76,6 +81,7 @@ def open_locally(source: SourceFile, scratch: Path) -> Path:
         MissingInputError: it is gone, or changed while it was read.
     """
     if is_local(source.url):
+        check_unchanged(source)  # its digest is in the key already
         return Path(local_part(source.url))
     folder = scratch / uuid.uuid4().hex[:12]
     target = folder / (source.url.rstrip("/").rpartition("/")[2] or "content")
@@ -88,8 +94,19 @@ def open_locally(source: SourceFile, scratch: Path) -> Path:
                 filesystem.get_file(full, str(target / name))
         else:
             filesystem.get_file(path, str(target))
-    _check_unchanged(source)
+    check_unchanged(source)
     return target
+
+
+def check_unchanged(source: SourceFile) -> None:
+    """Raise MissingInputError where the content may be another one than when the file was looked up."""
+    now = find_source(source.url, "")
+    if now.version != source.version and not source.version.startswith("unknown-"):
+        raise MissingInputError(
+            f"the file {without_credentials(source.reference)!r} changed while it was being read",
+            why="the step's inputs would not be those that its cache key tells of",
+            hint="run again when whatever writes it is done",
+        )
 
 
 def digest_file(path: Path) -> str:
@@ -162,20 +179,25 @@ def _missing(reference: str, url: str) -> MissingInputError:
 def _find_local(reference: str, path: str) -> SourceFile:
     try:
         if os.path.isdir(path):
-            entries = [(name, _local_version(entry.stat())) for name, entry in iter_folder(Path(path))]
-            size = sum(entry.stat().st_size for _, entry in iter_folder(Path(path)) if entry.is_file())
-            return SourceFile(reference, path, digest_json("folder-version", entries), size)
+            found = [(name, entry.stat()) for name, entry in iter_folder(Path(path))]
+            version = digest_json("folder-version", [(name, _local_version(facts)) for name, facts in found])
+            size = sum(facts.st_size for _, facts in found if stat.S_ISREG(facts.st_mode))
+            return SourceFile(reference, path, version, size, all(_is_settled(facts) for _, facts in found))
         facts = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(reference, path) from error
     except OSError as error:
         raise _unreadable(reference, error) from error
-    return SourceFile(reference, path, _local_version(facts), facts.st_size)
+    return SourceFile(reference, path, _local_version(facts), facts.st_size, _is_settled(facts))
 
 
 def _local_version(facts: os.stat_result) -> str:
     # The time of the last change and the inode notice what a restored modification time would hide (`cp -p`, rsync).
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
+
+
+def _is_settled(facts: os.stat_result) -> bool:
+    return abs(time.time_ns() - facts.st_ctime_ns) > _COARSEST_TICK_NS
 
 
 def _find_remote(reference: str, url: str) -> SourceFile:
@@ -222,15 +244,6 @@ def _digest_remote_file(filesystem: Any, path: str) -> str:
         while block := stream.read(BLOCK_BYTES):
             hasher.update(block)
     return DIGEST_PREFIX + hasher.hexdigest()
-
-
-def _check_unchanged(source: SourceFile) -> None:
-    now = find_source(source.url, "")
-    if now.version != source.version and not source.version.startswith("unknown-"):
-        raise MissingInputError(
-            f"the file {without_credentials(source.reference)!r} changed while it was being read",
-            hint="run again when whatever writes it is done",
-        )
 
 
 def _unreadable(reference: str, error: BaseException) -> ZenError:

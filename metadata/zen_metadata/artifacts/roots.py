@@ -10,12 +10,21 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from zen_metadata.artifacts.filesystems import open_filesystem
 from zen_metadata.artifacts.serializers import Chunk
+from zen_metadata.artifacts.stored_files import (
+    StoredFile,
+    held,
+    is_safe_for_long,
+    of_remote,
+    remove_local,
+    remove_remote,
+    walk_local,
+)
 
 TEMPORARY_FOLDER = "tmp"
 _SMALL_BYTES = 8 << 20
@@ -52,8 +61,17 @@ class Root(Protocol):
     def move(self, location: str, new_location: str) -> None:
         """Move what is there."""
 
-    def touch(self, location: str) -> None:
-        """Say that what is there is in use again, where the place keeps times."""
+    def touch(self, location: str) -> bool:
+        """Say that what is there is in use again: nobody who cleans up may take it away before it is recorded.
+
+        Answers whether it is there, and safe; else it has to be stored again.
+        """
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """What lies below a folder, with size and time."""
+
+    def remove_unchanged(self, files: Sequence[StoredFile]) -> Sequence[StoredFile]:
+        """Remove those whose time is still the one given, and answer with them."""
 
 
 class LocalRoot:
@@ -125,12 +143,25 @@ class LocalRoot:
         """By one rename."""
         self._publish(self.path(location), new_location)
 
-    def touch(self, location: str) -> None:
-        """Set the times to now; somebody else's file is left as it is."""
+    def touch(self, location: str) -> bool:
+        """Set the times to now, while nobody removes. Where that is not allowed, what is young is safe."""
+        path = self.path(location)
         try:
-            os.utime(self.path(location))
-        except PermissionError:
-            return
+            with held(os.path.dirname(path), exclusively=False):
+                os.utime(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError:  # somebody else's file; whoever may write beside it may also put another in its place
+            return is_safe_for_long(os.stat(path).st_mtime) or not os.access(os.path.dirname(path), os.W_OK)
+        return True
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """By walking the folder."""
+        return walk_local(self.folder, prefix)
+
+    def remove_unchanged(self, files: Sequence[StoredFile]) -> Sequence[StoredFile]:
+        """Folder by folder, while nobody says that something there is in use again."""
+        return remove_local(self.folder, files)
 
     def _temporary_name(self) -> str:
         return f"{self._temporary}/{os.getpid()}-{os.urandom(8).hex()}"
@@ -145,11 +176,14 @@ class LocalRoot:
 
     def _publish(self, path: str, location: str) -> None:
         target = self.path(location)
+        folder = os.path.dirname(target)
         try:
-            os.replace(path, target)
+            with held(folder, exclusively=False):
+                os.replace(path, target)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.replace(path, target)
+            os.makedirs(folder, exist_ok=True)
+            with held(folder, exclusively=False):
+                os.replace(path, target)
 
 
 class RemoteRoot:
@@ -239,8 +273,33 @@ class RemoteRoot:
         self._filesystem.makedirs(self.path(new_location).rpartition("/")[0], exist_ok=True)
         self._filesystem.mv(self.path(location), self.path(new_location))
 
-    def touch(self, location: str) -> None:
-        """Object stores keep no time of use."""
+    def touch(self, location: str) -> bool:
+        """Object stores keep no time of use: what was stored lately is safe, anything else is stored again."""
+        self._filesystem.invalidate_cache()
+        try:
+            stored_at = of_remote(location, self._filesystem.info(self.path(location))).modified_at
+        except FileNotFoundError:
+            return False
+        return stored_at is None or is_safe_for_long(stored_at, remote=True)
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """By one listing."""
+        self._filesystem.invalidate_cache()
+        base = f"{self._base}/"
+        try:
+            found = self._filesystem.find(self.path(prefix), detail=True)
+        except FileNotFoundError:
+            return
+        for path, facts in found.items():
+            if base in str(path):
+                yield of_remote(str(path)[str(path).index(base) + len(base) :], facts)
+
+    def remove_unchanged(self, files: Sequence[StoredFile]) -> Sequence[StoredFile]:
+        """After another listing, in as few requests as the storage takes."""
+        now = {file.location: file for folder in {file.folder for file in files} for file in self.files(folder)}
+        unchanged = [file for file in files if now.get(file.location) == file]
+        remove_remote(self._filesystem, [self.path(file.location) for file in unchanged])
+        return unchanged
 
     def _upload(self, location: str, upload: Any) -> None:
         target = self.path(location)

@@ -108,12 +108,14 @@ _BUILT_IN = {
     "numpy": f"{_FORMATS}.arrays:ArraySerializer",
     "pandas": f"{_FORMATS}.frames:FrameSerializer",
     "arrow": f"{_FORMATS}.arrow:ArrowSerializer",
+    "container": f"{_FORMATS}.containers:ContainerSerializer",
     "sklearn": f"{_FORMATS}.pickles:EstimatorSerializer",
     "pickle": f"{_FORMATS}.pickles:PickleSerializer",
 }
 LAST_RESORT = "pickle"
 _NAMES_BY_LIBRARY = {"numpy": "numpy", "pandas": "pandas", "pyarrow": "arrow", "sklearn": "sklearn"}
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset})
+_CONTAINERS = frozenset({list, tuple, dict})
 
 _registered: list[Serializer] = []
 
@@ -163,6 +165,8 @@ def candidates(value: object) -> Iterator[Serializer]:
             yield serializer
     if kind not in _PLAIN:
         yield _built_in("json")
+    if kind in _CONTAINERS:
+        yield _built_in("container")
     yield _built_in(LAST_RESORT)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +21,17 @@ from zen_core.contract.refs import NO_VALUE
 from zen_core.contract.settings import without_credentials
 from zen_core.contract.values import digest_value_json
 from zen_core.errors import ArtifactIntegrityError, ArtifactMissingError, OutputError, StoreError, ZenError
+from zen_metadata.artifacts.class_code import digest_with_class
+from zen_metadata.artifacts.damage import ArtifactState, find_state, set_aside, was_set_aside
 from zen_metadata.artifacts.failures import (
+    MAKE_AGAIN,
     check_not_deleted,
     describe,
     not_storable,
     pickle_load_refused,
     pickle_refused,
     reading,
+    tell_doubt,
     writing,
 )
 from zen_metadata.artifacts.filesystems import failure_of, is_local, local_part
@@ -41,13 +45,13 @@ from zen_metadata.artifacts.serializers import (
     find_serializer,
     foreign_metadata,
 )
+from zen_metadata.artifacts.stored_files import StoredFile, period
 from zen_metadata.artifacts.type_names import type_name
 
 if TYPE_CHECKING:
     from zen_metadata.lineage.records import ArtifactRecord
 
 OBJECTS_FOLDER = "objects"
-CORRUPT_FOLDER = "corrupt"
 _EMPTY_HEX = hashlib.sha256(b"").hexdigest()
 _BLOCK_BYTES = 1 << 20
 
@@ -152,8 +156,26 @@ class ArtifactStore:
             with reading(shown, metadata):
                 return decode(data, metadata, into)
         path = self._fetch_checked(record, serializer, shown, scratch)
-        with reading(shown, metadata):
-            return serializer.load(path, metadata, into)
+        try:
+            with reading(shown, metadata):
+                return serializer.load(path, metadata, into)
+        except StoreError as error:
+            if path.exists() or getattr(serializer, "keeps_path", False):
+                raise
+            raise self._missing(record.location, shown) from error  # removed since it was checked
+
+    def state_of(self, record: ArtifactRecord | StoredArtifact) -> ArtifactState:
+        """Whether the bytes can still stand for the value, by one look-up where they can.
+
+        Bytes of another size are damaged: they are set aside, and the user is told. So are those that were set aside
+        when they were loaded, as long as nobody has stored them anew. Bytes of the right size are taken for whole;
+        their digest is checked by `load`.
+
+        Raises:
+            StoreError: the store refuses; StoreUnavailableError: it cannot be reached.
+        """
+        with self._doing("look for an artifact", _checked(record.location)):
+            return find_state(self._root, record)
 
     # -- bytes ---------------------------------------------------------------------------------------------------
 
@@ -165,9 +187,19 @@ class ArtifactStore:
 
     def write_bytes(self, location: str, data: bytes) -> None:
         """Write a file of the store's own, whole or not at all; one that is there already is left as it is."""
-        with self._doing("write", location):
-            if not self._root.size(_checked(location)):
+        if not self.keep(location):
+            with self._doing("write", location):
                 self._root.put(location, (data,), len(data), None)
+
+    def size(self, location: str) -> int | None:
+        """How large the file is; None where there is none."""
+        with self._doing("look for", location):
+            return self._root.size(_checked(location))
+
+    def keep(self, location: str) -> bool:
+        """Whether a file of the store's own is there; it is then taken for one that is in use again."""
+        with self._doing("look for", location):
+            return bool(self._root.size(_checked(location))) and self._root.touch(location)
 
     def read_bytes(self, location: str) -> bytes:
         """A file of the store's own. Raises ArtifactMissingError."""
@@ -184,6 +216,19 @@ class ArtifactStore:
         with self._doing("remove", location):
             self._root.remove(_checked(location))
 
+    def files(self, prefix: str) -> Sequence[StoredFile]:
+        """The files below a folder, with their sizes and times."""
+        with self._doing("list", prefix):
+            return list(self._root.files(_checked(prefix)))
+
+    def remove_unchanged(self, files: Sequence[StoredFile]) -> Sequence[StoredFile]:
+        """Remove files, but none that was stored again, or said to be in use, since it was listed.
+
+        Answers with those that were removed.
+        """
+        with self._doing("remove", ""):
+            return self._root.remove_unchanged(files)
+
     def local_path(self, location: str) -> Path | None:
         """The path of a location on this machine; None for a remote store. The file must not be changed."""
         _checked(location)
@@ -197,9 +242,9 @@ class ArtifactStore:
             encoding: Encoding | None = encode(value) if encode else None
         if encoding is not None:
             hexadecimal, size = _hash_chunks(encoding, value, where)
-            location = _location(hexadecimal, serializer)
-            with self._doing("store an artifact", location):
-                if not self._is_there(location, size):
+            with self._doing("store an artifact", OBJECTS_FOLDER):
+                location, is_there = self._place(hexadecimal, size, serializer)
+                if not is_there:
                     self._root.put(location, encoding.chunks, size, scratch)
             metadata = encoding.metadata
         else:
@@ -208,8 +253,14 @@ class ArtifactStore:
         inline = encoding.inline_value if encoding is not None else NO_VALUE
         with writing(value, where):
             digest = (encoding and encoding.digest) or serializer.digest(value, stored_digest, metadata)
+        foreign = foreign_metadata(serializer)
+        if foreign:  # the built-in ones see to it themselves
+            digest = digest_with_class(digest, type(value))
+        if doubt := getattr(digest, "doubt", ""):
+            tell_doubt(value, doubt, where)
+            metadata = {**metadata, "nondeterministic": doubt}
         return StoredArtifact(
-            digest=digest,
+            digest=str(digest),
             stored_digest=stored_digest,
             type=type_name(type(value)),
             serializer=serializer.name,
@@ -218,7 +269,7 @@ class ArtifactStore:
             size_bytes=size,
             has_inline_value=inline is not NO_VALUE,
             inline_value=None if inline is NO_VALUE else inline,
-            metadata={**metadata, **foreign_metadata(serializer)},
+            metadata={**metadata, **foreign},
         )
 
     def _save_file(
@@ -238,8 +289,8 @@ class ArtifactStore:
                 with path.open("rb", buffering=0) as stream:
                     hexadecimal = hashlib.file_digest(stream, "sha256").hexdigest()
                 size = path.stat().st_size
-                location = _location(hexadecimal, serializer)
-                if not self._is_there(location, size):
+                location, is_there = self._place(hexadecimal, size, serializer)
+                if not is_there:
                     self._root.put_file(location, path)
         finally:
             if path.is_dir():
@@ -247,13 +298,20 @@ class ArtifactStore:
             path.unlink(missing_ok=True)
         return location, hexadecimal, size, metadata
 
-    def _is_there(self, location: str, size: int) -> bool:
-        """Whether the same content was stored before. A file of another size is what a power failure left."""
+    def _place(self, hexadecimal: str, size: int, serializer: Serializer) -> tuple[str, bool]:
+        """Where content belongs, and whether it is there already. Another size is what a power failure left.
+
+        Whoever removes what is unreferenced must see that this is about to be referenced again. Where no time of use
+        is kept, old content is not relied on, but stored a second time beside itself, once in a while.
+        """
+        location = _location(hexadecimal, serializer)
         if self._root.size(location) != size:
-            return False
-        # Whoever removes what is unreferenced must see that this is about to be referenced again.
-        self._root.touch(location)
-        return True
+            return location, False
+        if self._root.touch(location):
+            return location, True
+        if not self.is_local:
+            location = _location(f"{hexadecimal}-{period()}", serializer)
+        return location, self._root.size(location) == size and self._root.touch(location)
 
     def _announce(self, type_: str, reason: str, where: str) -> None:
         if (type_, where) in self._announced:
@@ -303,19 +361,29 @@ class ArtifactStore:
     def _check_digest(self, hexadecimal: str, record: ArtifactRecord | StoredArtifact, shown: str) -> None:
         if DIGEST_PREFIX + hexadecimal == record.stored_digest:
             return
-        hint = "run the step that made it again"
-        if hexadecimal not in record.location:
-            # The bytes are not what their own address says: out of the way, so that they can be stored anew.
-            aside = f"{CORRUPT_FOLDER}/{uuid.uuid4().hex[:12]}-{record.location.rpartition('/')[2]}"
-            with self._doing("set a damaged artifact aside", record.location):
-                self._root.move(record.location, aside)
-            hint += f"; the damaged bytes are kept as {aside}"
+        if hexadecimal in record.location:
+            # The bytes are what their own address says: only the record is wrong, and they stay where they are.
+            hint = "the record was altered; run the step that made it with --refresh"
+        else:
+            kept = set_aside(self._root, record.location, record.size_bytes)
+            hint = f"{MAKE_AGAIN}; {kept}" if kept else MAKE_AGAIN
         raise ArtifactIntegrityError(
             f"the bytes of {shown} are not those that were stored",
             where=self._show(record.location),
             why=f"their digest is {DIGEST_PREFIX}{hexadecimal}, recorded is {record.stored_digest}",
             hint=hint,
         )
+
+    def _missing(self, location: str, shown: str) -> StoreError:
+        """The error for bytes that are not where they should be."""
+        where = self._show(location)
+        with self._doing("look for an artifact", location):
+            damaged = location.startswith(OBJECTS_FOLDER) and was_set_aside(self._root, location)
+        if damaged:
+            return ArtifactIntegrityError(
+                f"the bytes of {shown} were damaged, and nobody has stored them anew", where=where, hint=MAKE_AGAIN
+            )
+        return ArtifactMissingError(f"the bytes of {shown} are gone", where=where, hint=MAKE_AGAIN)
 
     def _show(self, location: str) -> str:
         return f"{without_credentials(self.url)}/{location}"
@@ -328,11 +396,7 @@ class ArtifactStore:
         except FileNotFoundError as error:
             if not shown:
                 raise failure_of(error, action, where=self._show(location)) from error
-            raise ArtifactMissingError(
-                f"the bytes of {shown} are gone",
-                where=self._show(location),
-                hint="run the step that made it again",
-            ) from error
+            raise self._missing(location, shown) from error
         except ZenError:
             raise
         except Exception as error:

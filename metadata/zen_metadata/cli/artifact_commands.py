@@ -32,17 +32,19 @@ def artifacts(context: CliContext, name: str | None, as_json: bool) -> None:
     """List artifacts and their versions, newest first.
 
     NAME is a name where it is unique, pipeline/name or project/pipeline/name, each with @VERSION or without.
+    The current version is the one that stands for the name: the newest, unless zen rollback has moved it.
     """
     found = open_client(context).artifacts(name)
     if as_json:
         print_json([artifact.to_json() for artifact in found])
         return
     print_table(
-        ("artifact", "version", "type", "size", "digest", "run", "step", "created"),
+        ("artifact", "version", "", "type", "size", "digest", "run", "step", "created"),
         [
             (
                 artifact.name if artifact.record.kind == "source" else f"{artifact.record.pipeline}/{artifact.name}",
                 "" if artifact.version is None else str(artifact.version),
+                "current" if artifact.current else "",
                 artifact.type,
                 "deleted" if artifact.record.deleted_at else format_bytes(artifact.size_bytes),
                 short_digest(artifact.digest),
@@ -65,7 +67,7 @@ def artifacts(context: CliContext, name: str | None, as_json: bool) -> None:
 def lineage(context: CliContext, artifact: str, direction: str | None, as_json: bool) -> None:
     """Where an artifact comes from, and what was made of it.
 
-    ARTIFACT is a name with @VERSION or without (the newest), or an artifact's id.
+    ARTIFACT is a name with @VERSION or without (the current one), or an artifact's id.
     """
     way: Direction = "up" if direction == "up" else "down" if direction == "down" else "both"
     graph = open_client(context).lineage(artifact, way)
@@ -112,6 +114,8 @@ def _words(graph: LineageGraph, node: str, *, repeated: bool) -> str:
     words = [str(facts["label"])]
     if facts["kind"] == "artifact":
         words.append(f"{facts['type']} {short_digest(facts['digest'])}")
+        if facts["deleted"]:
+            words.append("(deleted)")
     if facts.get("reused"):
         words.append("(reused a result)")
     if repeated:

@@ -11,7 +11,14 @@ from zen_core.cli.completion import complete_pipelines, complete_targets
 from zen_core.cli.context import CliContext, json_option, stack_option
 from zen_core.cli.output import print_json
 from zen_core.diagnostics import Diagnostic
-from zen_core.errors import AdapterError, CompilationError, DeploymentError, SchemaVersionError, StoreError
+from zen_core.errors import (
+    AdapterError,
+    BundleError,
+    CompilationError,
+    DeploymentError,
+    SchemaVersionError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from zen_core.adapter.protocol import DeployingAdapter, Deployment, DeployRequest
@@ -47,8 +54,8 @@ def deploy(context: CliContext, pipeline: str, target: str, dry_run: bool, code:
     """
     settings = context.settings()
     adapter = _deploying_adapter(target)
-    request, code_digest = _compile(pipeline, settings, adapter, code)
-    warnings = _refuse_what_would_fail(request, adapter, context)
+    request, code_digest, left_out = _compile(pipeline, settings, adapter, code)
+    warnings = [*left_out, *_refuse_what_would_fail(request, adapter, context)]
     if dry_run:
         _report(None, request, target, warnings, as_json)
         return
@@ -70,8 +77,10 @@ def _deploying_adapter(target: str) -> DeployingAdapter:
     return adapter
 
 
-def _compile(pipeline: str, settings: Settings, adapter: DeployingAdapter, code: str) -> tuple[DeployRequest, str]:
-    """The request, and the digest of the code bundle ("" without one)."""
+def _compile(
+    pipeline: str, settings: Settings, adapter: DeployingAdapter, code: str
+) -> tuple[DeployRequest, str, list[Diagnostic]]:
+    """The request, the digest of the code bundle ("" without one), and a warning for each file that it lacks."""
     from zen_core.adapter.protocol import DeployRequest
     from zen_core.authoring.loading import load_pipeline
     from zen_core.compiler.compile import compile_pipeline, read_options
@@ -84,7 +93,11 @@ def _compile(pipeline: str, settings: Settings, adapter: DeployingAdapter, code:
     compiled = compile_pipeline(built.spec, built.functions, settings, adapter=adapter, installed_code=installed)
     (manifest,) = (file for file in compiled.files if file.path.endswith(f"/{MANIFEST_FILE}"))
     request = DeployRequest(built.spec, compiled.files, settings, read_options(adapter, settings))
-    return request, "" if installed else _code_digest(manifest.content)
+    left_out = [
+        Diagnostic(BundleError.code, f"{item.file} is left out of the code bundle", why=item.reason)
+        for item in compiled.left_out
+    ]
+    return request, "" if installed else _code_digest(manifest.content), left_out
 
 
 def _code_digest(manifest: bytes) -> str:
@@ -119,20 +132,25 @@ def _push(request: DeployRequest, code_digest: str) -> list[Diagnostic]:
 
     Not into a folder: it belongs to the workers, and what is made there first would belong to whoever deploys.
     """
-    from zen_core.contract.manifest import CODE_FILE
+    from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE
     from zen_metadata.artifacts.filesystems import is_local
     from zen_metadata.artifacts.store import ArtifactStore
+    from zen_metadata.cli.push_command import push_manifest
+    from zen_metadata.code_source import find_code_source, save_code_source
     from zen_metadata.shim.code import bundle_location
 
     settings = request.settings
     if not code_digest or not settings.artifact_url or is_local(settings.artifact_url):
         return []
     (bundle,) = (file for file in request.files if file.path.endswith(f"/{CODE_FILE}"))
+    (manifest,) = (file for file in request.files if file.path.endswith(f"/{MANIFEST_FILE}"))
     location = bundle_location(code_digest)
     try:
         artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
-        if not artifacts.exists(location):
-            artifacts.write_bytes(location, bundle.content)
+        artifacts.write_bytes(location, bundle.content)
+        # The manifest says that the bundle is deployed, however long it is until it runs: zen gc leaves it alone.
+        push_manifest(manifest.content, artifacts)
+        save_code_source(artifacts, code_digest, find_code_source(settings.root))
     except StoreError as error:
         return [
             Diagnostic(

@@ -53,9 +53,14 @@ def push(context: CliContext, folder: Path, as_json: bool) -> None:
     """
     from zen_core.contract.settings import without_credentials
     from zen_metadata.artifacts.store import ArtifactStore
+    from zen_metadata.code_source import find_code_source, save_code_source
 
     settings = context.local_settings()
-    pushed = push_bundles(folder, ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle))
+    artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
+    pushed = push_bundles(folder, artifacts)
+    source = find_code_source(settings.root)
+    for bundle in pushed:
+        save_code_source(artifacts, bundle.code_digest, source)
     if as_json:
         print_json([bundle.to_json() for bundle in pushed])
         return
@@ -92,7 +97,7 @@ def push_bundles(folder: Path, artifacts: ArtifactStore) -> list[PushedBundle]:
     pushed = []
     for archive, manifest in zip(archives, manifests, strict=True):
         location = bundle_location(manifest.code_digest)
-        missing = not artifacts.exists(location)
+        missing = not artifacts.keep(location)
         if missing:
             artifacts.write_bytes(location, archive.read_bytes())
         push_manifest((archive.parent / MANIFEST_FILE).read_bytes(), artifacts)
@@ -105,8 +110,7 @@ def push_manifest(content: bytes, artifacts: ArtifactStore) -> None:
     from zen_metadata.shim.sidecar import manifest_location
 
     location = manifest_location(hashlib.sha256(content).hexdigest())
-    if not artifacts.exists(location):
-        artifacts.write_bytes(location, content)
+    artifacts.write_bytes(location, content)
 
 
 def _check(archive: Path, manifest: PipelineManifest) -> None:

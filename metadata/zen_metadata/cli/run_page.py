@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -21,12 +20,12 @@ from zen_core.cli.output import (
     short_id,
 )
 from zen_core.contract.conditions import condition_from_json, condition_text
-from zen_core.contract.values import TAG
 from zen_metadata.query.artifacts import ArtifactVersion
 from zen_metadata.query.rules import ANSWERS
 from zen_metadata.query.runs import Run, StepRun
+from zen_metadata.query.words import value_text
 
-_LONGEST_VALUE = 60
+_SHOWN_REASONS = 2
 _SHOWN_ERRORS = 3
 """Of the elements of one map."""
 
@@ -43,7 +42,7 @@ def print_run(run: Run) -> None:
             "started": format_time(run.started_at),
             "took": format_seconds(run.seconds),
             "stands for": format_time(record.scheduled_at),
-            "parameters": "  ".join(f"{name}={show_value(value)}" for name, value in record.parameters.items()),
+            "parameters": "  ".join(f"{name}={value_text(value)}" for name, value in record.parameters.items()),
             "tags": ", ".join(record.tags),
             "url": record.run_url,
             "mlflow run": run.mlflow_run_ids.get(run.run_id, ""),
@@ -60,33 +59,17 @@ def print_run(run: Run) -> None:
             _print_errors(run, group)
 
 
-def show_value(value: Any) -> str:
-    """A value in JSON form, on one line, for people."""
-    value = _untagged(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-
-
-def _untagged(value: Any) -> Any:
-    """The value without the marks that say of what kind it is."""
-    if isinstance(value, list):
-        return [_untagged(item) for item in value]
-    if isinstance(value, dict):
-        return _untagged(value["value"]) if TAG in value else {key: _untagged(item) for key, item in value.items()}
-    return value
-
-
 def _print_steps(run: Run, groups: Sequence[Sequence[StepRun]]) -> None:
     conditions = {step["name"]: step["condition"] for step in run.ir["steps"] if step.get("condition")}
     print_table(
-        ("step", "status", "attempts", "took", "reused from", "outputs"),
+        ("step", "status", "attempts", "took", "why", "reused from", "outputs"),
         [
             (
                 _label_of(group),
                 _status_of(group),
                 str(sum(step.attempts for step in group) or ""),
                 format_seconds(_seconds_of(group)),
+                _reason_of(group),
                 short_id(_only({step.reused_from or "" for step in group})),
                 _outputs_of(group, conditions),
             )
@@ -112,6 +95,15 @@ def _status_of(group: Sequence[StepRun]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
 
+def _reason_of(group: Sequence[StepRun]) -> str:
+    """`code changed: features.scale`; `nothing changed (998), input x changed (2)` where elements differ."""
+    counts = Counter(step.cache_reason for step in group if step.cache_reason)
+    if len(counts) <= 1:
+        return next(iter(counts), "")
+    shown = [f"{reason} ({count})" for reason, count in counts.most_common(_SHOWN_REASONS)]
+    return ", ".join([*shown, *["…"] * (len(counts) > _SHOWN_REASONS)])
+
+
 def _seconds_of(group: Sequence[StepRun]) -> float | None:
     """From the first beginning to the last end; None while something goes on."""
     starts = [step.started_at for step in group if step.started_at]
@@ -129,7 +121,7 @@ def _outputs_of(group: Sequence[StepRun], conditions: Mapping[str, Any]) -> str:
     answer = first.outputs.get(ANSWERS.get(first.kind, ""))
     if answer is not None and first.name in conditions:
         return (
-            f"{condition_text(condition_from_json(conditions[first.name]))}: {show_value(answer.record.inline_value)}"
+            f"{condition_text(condition_from_json(conditions[first.name]))}: {value_text(answer.record.inline_value)}"
         )
     shown = first.outputs if answer is None else {ANSWERS[first.kind]: answer}
     return ", ".join(f"{name} {_show_output(output)}" for name, output in shown.items())
@@ -175,6 +167,8 @@ def _print_error(run: Run, step: StepRun) -> None:
 
 
 def _show_output(output: ArtifactVersion) -> str:
+    if output.deletion:
+        return f"({output.deletion})"
     if output.record.has_inline_value:
-        return f"= {show_value(output.record.inline_value)}"
+        return f"= {value_text(output.record.inline_value)}"
     return short_digest(output.digest)

@@ -85,12 +85,28 @@ class AttemptRecord:
     started_at: datetime | None = None
     """None: the store's own time."""
     cache_reason: str | None = None
-    """Why nothing was reused, where the key's parts do not tell: a word of `CACHE_REASONS`."""
+    """Why nothing was reused, or what was, where the key's parts do not tell: a word of `CACHE_REASONS`."""
 
 
-CACHE_REASONS = ("off", "refresh", "cleared", "invalidated", "expired", "deleted", "gone", "damaged")
+CACHE_REASONS = (
+    "off",
+    "refresh",
+    "cleared",
+    "invalidated",
+    "expired",
+    "deleted",
+    "gone",
+    "damaged",
+    "away",
+    "waited",
+    "taken",
+)
 """The step's cache is off; the run asked to execute; the orchestrator did; the entry was invalidated or is too old;
-an artifact of it was deleted on purpose, its bytes are gone, or they are not what was stored."""
+an artifact of it was deleted on purpose, its bytes are gone, or they are not what was stored; the lineage store was
+away; another worker did the same work for longer than the step waits. Of a reused result: it was taken from an earlier
+run without looking at its key."""
+REPLACING_REASONS = frozenset({"refresh", "cleared", "gone", "damaged"})
+"""Where nothing was reused for one of these, what is made now takes the place of the entry that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,26 @@ class ArtifactRecord:
     deleted_at: datetime | None = None
     deleted_by: str | None = None
     deleted_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRecord:
+    """Somebody has let a name stand for an earlier version.
+
+    Attributes:
+        last_version: the newest version at that time: one that is made later stands for the name again.
+        moved_by: who it was, as that machine knows the person.
+        reason: why, in words; "" where nobody said.
+    """
+
+    project: str
+    pipeline: str
+    name: str
+    version: int
+    last_version: int
+    moved_at: datetime
+    moved_by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +246,33 @@ class CachedResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """What a look-up found: a result that may be used, or the word of `CACHE_REASONS` for why one may not.
+
+    Neither of them: there is no entry of this key.
+    """
+
+    hit: CachedResult | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempt:
+    """An attempt that ended well, as far as a later attempt at the same step is compared with it."""
+
+    attempt_id: str
+    run_id: str
+    step: str
+    map_index: int | None
+    status: Literal["completed", "cached"]
+    cache_key: str
+    key_parts: Mapping[str, str]
+    environment_digest: str
+    zen_version: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEnd:
     """How an attempt ended. Committed in one transaction with everything that hangs on it.
 
@@ -241,11 +304,14 @@ class CommitResult:
 
     Attributes:
         superseded: a newer attempt had taken over; the attempt is recorded as superseded, its outputs do not count.
+        deleted: an artifact that was to be reused was deleted meanwhile; nothing is recorded.
         versions: the version of each new artifact, by output name.
-        nondeterministic: the cache entry existed with other digests; it stays, and is marked.
+        nondeterministic: the cache entry existed with other digests. It is marked, and stays, unless the attempt's
+            `cache_reason` is one of `REPLACING_REASONS`.
     """
 
     superseded: bool = False
+    deleted: bool = False
     versions: Mapping[str, int] = field(default_factory=dict)
     nondeterministic: bool = False
 

@@ -18,8 +18,11 @@ from zen_metadata.lineage.records import (
     AttemptStart,
     CachedResult,
     CommitResult,
+    EarlierAttempt,
     Lease,
+    LookUp,
     OutboxRecord,
+    RollbackRecord,
     RunRecord,
     RunStatus,
     StepRunOutputs,
@@ -27,11 +30,16 @@ from zen_metadata.lineage.records import (
     StepRunState,
     StepRunStatus,
 )
+from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OpenRun, Tombstone
 
 HEARTBEAT_SECONDS = 30.0
 LEASE_SECONDS = 120.0
 """A lease whose holder gave no heartbeat for so long is free."""
 LOST_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
+COMPARED_ATTEMPTS = 20
+"""How many earlier attempts at its step an attempt is compared with, to say why it ran."""
+COMPARED_RUNS = 20
+"""The earlier runs of the pipeline among which they are looked for."""
 
 
 class LineageStore(Protocol):
@@ -51,8 +59,14 @@ class LineageStore(Protocol):
     def save_code(self, project: str, digest: str, document: Mapping[str, Any]) -> None:
         """Store what a fingerprint covers (`CodeFingerprint.to_document`), once per fingerprint."""
 
+    def save_left_out(self, project: str, digest: str, left_out: Sequence[Mapping[str, str]]) -> None:
+        """Record which files of the project a code bundle lacks: `file` and `reason` of each. The first one wins."""
+
     def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
         """The cache entry of a key, unless an artifact of it is deleted or the entry is too old."""
+
+    def look_up(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> LookUp:
+        """The same, with the reason where there is an entry that may not be used."""
 
     def start_attempt(
         self,
@@ -62,10 +76,12 @@ class LineageStore(Protocol):
         lease: bool,
         look_up: bool,
         max_age_seconds: float | None = None,
+        but_not: str | None = None,
     ) -> AttemptStart:
         """Begin an attempt, in one transaction.
 
-        With `look_up`, a cache entry that is there by now is answered as a hit. With `lease`, the key is claimed: a
+        With `look_up`, a cache entry that is there by now is answered as a hit, unless it stands for the result of the
+        attempt `but_not`, whose artifacts are known to be gone. With `lease`, the key is claimed: a
         free, expired or released lease, or one held by an earlier attempt of the same step run, is taken with a
         higher token; one held by a live attempt of another step run is answered as `holder`, and nothing is recorded.
         Earlier attempts of the step run that are still `running` become `lost`. The number counts up from 1.
@@ -96,8 +112,14 @@ class LineageStore(Protocol):
     def claim_once(self, event_id: str) -> bool:
         """Whether the caller is the first to claim this id, for all time: of several at once, one."""
 
-    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str:
-        """Let an artifact stand for a name in a run; answer with the one that does. The first one wins."""
+    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str | None:
+        """Let an artifact stand for a name in a run; answer with the one that does. The first one wins.
+
+        None: it was deleted meanwhile, and nothing is pinned.
+        """
+
+    def adopt_artifacts(self, records: Sequence[ArtifactRecord]) -> None:
+        """Record artifacts of another store under their own ids, without the runs that made them."""
 
     def find_pins(self, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
         """The artifacts that stand for names in a run, by name."""
@@ -151,7 +173,21 @@ class LineageStore(Protocol):
         """All pairs of pipeline and artifact name that have versions; with `name`, those of this name."""
 
     def find_version(self, project: str, pipeline: str, name: str, version: int | None) -> ArtifactRecord | None:
-        """One version of an artifact, deleted or not; without a version, the latest that is not deleted."""
+        """One version of an artifact, deleted or not; without a version, the one that the name stands for.
+
+        That is the latest that is not deleted, or the one that the name was rolled back to, until a later one is made.
+        """
+
+    def find_rolled_back(self, project: str) -> Mapping[tuple[str, str], int]:
+        """The versions that stand for names because somebody rolled them back, by pipeline and name."""
+
+    def find_rollbacks(self, project: str, pipeline: str, name: str) -> Sequence[RollbackRecord]:
+        """Every rollback of a name, newest first."""
+
+    def roll_back(
+        self, project: str, pipeline: str, name: str, version: int, *, by: str, reason: str
+    ) -> RollbackRecord:
+        """Let a name stand for this version until a later one than there is now is made. Each call is recorded."""
 
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
@@ -167,6 +203,9 @@ class LineageStore(Protocol):
     def get_codes(self, project: str, digests: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """What fingerprints cover, by their digests; unknown ones are left out."""
 
+    def find_left_out(self, project: str, digest: str) -> Sequence[Mapping[str, str]]:
+        """Which files of the project a code bundle lacks: `file` and `reason` of each; none for an unknown one."""
+
     def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An environment snapshot."""
 
@@ -178,6 +217,15 @@ class LineageStore(Protocol):
 
     def get_step_run_records(self, step_run_ids: Sequence[str]) -> Mapping[str, StepRunRecord]:
         """The step runs by id, which say run and step; unknown ids are left out."""
+
+    def find_earlier_attempts(
+        self, project: str, pipeline: str, steps: Sequence[str], *, before: datetime, but_run: str
+    ) -> Sequence[EarlierAttempt]:
+        """What later attempts at these steps are compared with, newest first.
+
+        Of each step the last 20 attempts that ended well, and the last one of each of its elements: all in the last 20
+        runs of the pipeline but `but_run`, and begun before this time.
+        """
 
     def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
         """For many runs at once: the status of each step run but hooks, by run id and `step` or `step[index]`."""
@@ -195,3 +243,64 @@ class LineageStore(Protocol):
 
     def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
         """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""
+
+    # -- cleaning up ---------------------------------------------------------------------------------------------
+
+    def read_clock(self) -> datetime:
+        """The store's own time: what leases, heartbeats and ages go by."""
+
+    def list_artifacts(self, *, after: str = "") -> Sequence[ArtifactFacts]:
+        """The next page of all artifacts of all projects, source files left out, by id; empty at the end."""
+
+    def find_open_runs(self, *, since: datetime) -> Sequence[OpenRun]:
+        """Runs that may go on, as far as their records tell, and that gave a sign of life since then."""
+
+    def find_oldest_running(self, *, since: datetime) -> datetime | None:
+        """When the oldest attempt began that runs, and gave a sign of life since then."""
+
+    def find_used(self, artifact_ids: Sequence[str], in_use: InUse) -> set[str]:
+        """Those of the artifacts that an open run has as an output or input, or pins."""
+
+    def find_same_content(self, records: Sequence[ArtifactRecord]) -> Sequence[ArtifactRecord]:
+        """All artifacts that live and share their value or their bytes with one of these, which are among them."""
+
+    def bury_unused(self, artifact_ids: Sequence[str], tombstone: Tombstone, in_use: InUse) -> Sequence[str]:
+        """Make tombstones of those that may go; answer which.
+
+        An artifact stays that is in use, the newest version of its name that lives, or rolled back to. A step run
+        that begins to use one at the same moment either comes first, or finds a tombstone.
+        """
+
+    def bury(self, artifact_ids: Sequence[str], tombstone: Tombstone) -> None:
+        """Make tombstones of these artifacts, whoever uses them; what is known of their content goes too."""
+
+    def find_applied_events(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the spooled events that were applied."""
+
+    def find_known_attempts(self, attempt_ids: Sequence[str]) -> set[str]:
+        """Those of the attempts that are recorded."""
+
+    def find_known_runs(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of the runs of which a step is recorded."""
+
+    def find_code_digests(self) -> set[str]:
+        """The code that runs and attempts name, of all projects."""
+
+    # -- the cache, as people look at it -------------------------------------------------------------------------
+
+    def list_cache_entries(
+        self,
+        project: str,
+        *,
+        pipeline: str | None = None,
+        step: str | None = None,
+        key: str | None = None,
+        limit: int | None = None,
+    ) -> Sequence[CacheEntry]:
+        """Cache entries, newest first: of the pipeline, of the step, and whose key begins so."""
+
+    def invalidate_cache_entries(self, project: str, cache_keys: Sequence[str]) -> int:
+        """Let no later look-up use these entries; answer how many were in use before."""
+
+    def find_cache_use(self, project: str, *, since: datetime) -> Sequence[CacheUse]:
+        """What the cache did for each step since then."""

@@ -27,6 +27,8 @@ class ArtifactVersion:
     run_id: str | None
     step: str | None
     _stores: ReadStores = field(repr=False, compare=False)
+    _current: bool | None = field(default=None, repr=False, compare=False)
+    """Whether its name stands for it, where that is known already."""
 
     @property
     def name(self) -> str:
@@ -42,6 +44,15 @@ class ArtifactVersion:
     def version(self) -> int | None:
         """1, 2, … within the full name."""
         return self.record.version
+
+    @property
+    def current(self) -> bool:
+        """Whether its name stands for it: the latest that is not deleted, or the one that was rolled back to."""
+        if self._current is not None:
+            return self._current
+        record = self.record
+        found = self._stores.lineage.find_version(record.project, record.pipeline, record.name, None)
+        return found is not None and found.artifact_id == record.artifact_id
 
     @property
     def artifact_id(self) -> str:
@@ -69,6 +80,15 @@ class ArtifactVersion:
         return self.record.created_at
 
     @property
+    def deletion(self) -> str:
+        """ "deleted on 2026-03-01 by ana: asked to"; "" for one that is there."""
+        record = self.record
+        if record.deleted_at is None:
+            return ""
+        reason = f": {record.deleted_reason}" if record.deleted_reason else ""
+        return f"deleted on {record.deleted_at:%Y-%m-%d} by {record.deleted_by or 'somebody'}{reason}"
+
+    @property
     def uri(self) -> str:
         """Where the bytes lie, without credentials."""
         return self._stores.artifact_uri(self.record)
@@ -92,6 +112,7 @@ class ArtifactVersion:
             "full_name": self.full_name,
             "pipeline": self.record.pipeline,
             "version": self.version,
+            "current": self.current,
             "artifact_id": self.artifact_id,
             "digest": self.digest,
             "type": self.type,
@@ -102,6 +123,8 @@ class ArtifactVersion:
             "kind": self.record.kind,
             "created_at": self.created_at.isoformat() if self.created_at else None,
             "deleted_at": self.record.deleted_at.isoformat() if self.record.deleted_at else None,
+            "deleted_by": self.record.deleted_by,
+            "deleted_reason": self.record.deleted_reason,
         }
 
     def __repr__(self) -> str:
@@ -125,7 +148,8 @@ def find_versions(stores: ReadStores, name: str | None = None, version: int | No
         NotFoundError: nothing has this name (it names the nearest), or several have (it lists them).
     """
     if name is None:
-        return with_producers(stores, stores.lineage.find_artifacts(stores.settings.project, version=version))
+        listed = stores.lineage.find_artifacts(stores.settings.project, version=version)
+        return with_producers(stores, listed, complete=version is None)
     records = _find_by_name(stores, name)
     names = sorted({full_name(record) for record in records})
     if len(names) > 1:
@@ -137,7 +161,7 @@ def find_versions(stores: ReadStores, name: str | None = None, version: int | No
     if not records:
         raise _unknown(stores, name)
     if version is None:
-        return with_producers(stores, records)
+        return with_producers(stores, records, complete=records[0].artifact_id != name)
     matching = [record for record in records if record.version == version]
     if not matching:
         have = sorted(record.version for record in records if record.version is not None)
@@ -148,17 +172,45 @@ def find_versions(stores: ReadStores, name: str | None = None, version: int | No
     return with_producers(stores, matching)
 
 
-def with_producers(stores: ReadStores, records: Sequence[ArtifactRecord]) -> list[ArtifactVersion]:
-    """The same artifacts, with the run and the step that made each."""
+def with_producers(
+    stores: ReadStores, records: Sequence[ArtifactRecord], *, complete: bool = False
+) -> list[ArtifactVersion]:
+    """The same artifacts, with the run and the step that made each.
+
+    Args:
+        complete: whether all versions of each name are among them.
+    """
     made_by = [record.step_run_id for record in records if record.step_run_id is not None]
     step_runs: Mapping[str, StepRunRecord] = stores.lineage.get_step_run_records(made_by) if made_by else {}
+    current = _find_current(stores, records) if complete else None
     versions = []
     for record in records:
         step_run = step_runs.get(record.step_run_id or "")
         versions.append(
-            ArtifactVersion(record, step_run.run_id if step_run else None, step_run.step if step_run else None, stores)
+            ArtifactVersion(
+                record,
+                step_run.run_id if step_run else None,
+                step_run.step if step_run else None,
+                stores,
+                None if current is None else record.artifact_id in current,
+            )
         )
     return versions
+
+
+def _find_current(stores: ReadStores, records: Sequence[ArtifactRecord]) -> set[str]:
+    """The ids of those that their names stand for."""
+    rolled_back: dict[tuple[str, str, str], int] = {}
+    for project in {record.project for record in records}:
+        for (pipeline, name), version in stores.lineage.find_rolled_back(project).items():
+            rolled_back[(project, pipeline, name)] = version
+    newest: dict[tuple[str, str, str], tuple[bool, int, str]] = {}
+    for record in records:
+        key = (record.project, record.pipeline, record.name)
+        if record.version is not None and record.deleted_at is None:
+            rank = (record.version == rolled_back.get(key), record.version, record.artifact_id)
+            newest[key] = max(newest.get(key, rank), rank)
+    return {artifact_id for _, _, artifact_id in newest.values()}
 
 
 def _find_by_name(stores: ReadStores, name: str) -> list[ArtifactRecord]:

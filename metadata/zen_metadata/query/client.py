@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from zen_core.contract.settings import Settings, find_root, load_settings
 from zen_core.errors import NotFoundError, UsageError
-from zen_metadata.lineage.records import RunRecord
+from zen_metadata.lineage.records import RollbackRecord, RunRecord
 from zen_metadata.query.artifacts import ArtifactVersion, find_versions
 from zen_metadata.query.lineage import Direction, LineageGraph, artifact_graph, run_graph
 from zen_metadata.query.rules import Facts, PipelineRules, facts_from_labels, rules_of
 from zen_metadata.query.runs import Run
 from zen_metadata.query.stores import ReadStores
 
+if TYPE_CHECKING:
+    from zen_metadata.query.diff import RunDiff
+
 LATEST = "latest"
+_COUNTED = re.compile(r"latest(?:~(\d{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,15 @@ class Client:
         ]
 
     def run(self, run_id: str = LATEST) -> Run:
-        """One run, by its id, a beginning of it that is unique, or `latest`.
+        """One run, by its id, a beginning of it that is unique, `latest`, or `latest~1` for the one before it.
 
         Raises:
             NotFoundError: there is none (it names the nearest), or several begin so (it lists them).
         """
         store, project = self._stores.lineage, self.settings.project
-        if run_id == LATEST:
-            records: Sequence[RunRecord] = store.find_runs(project, limit=1)
+        if counted := _COUNTED.fullmatch(run_id):
+            count = int(counted[1] or 0)
+            records: Sequence[RunRecord] = store.find_runs(project, limit=count + 1)[count:]
         else:
             records = store.find_run(run_id.lower(), project) if run_id else ()
         if len(records) == 1:
@@ -88,7 +94,9 @@ class Client:
         raise self._unknown_run(run_id)
 
     def artifact(self, name: str, version: int | None = None) -> ArtifactVersion:
-        """One version of an artifact, the newest when none is named.
+        """One version of an artifact; when none is named, the one that stands for the name.
+
+        That is the newest that is not deleted, or the one that the name was rolled back to.
 
         Args:
             name: `name` where it is unique in the project, `pipeline/name`, or `project/pipeline/name`; each
@@ -100,7 +108,8 @@ class Client:
             NotFoundError: nothing has this name or version, or several artifacts have it.
         """
         name, version = _split_version(name, version)
-        return find_versions(self._stores, name, version)[0]
+        found = find_versions(self._stores, name, version)
+        return next((item for item in found if item.current), found[0])
 
     def artifacts(self, name: str | None = None) -> list[ArtifactVersion]:
         """Versions of artifacts, newest first.
@@ -110,6 +119,25 @@ class Client:
         if name is None:
             return find_versions(self._stores)
         return find_versions(self._stores, *_split_version(name, None))
+
+    def roll_back(self, name: str, version: int, *, reason: str = "") -> ArtifactVersion:
+        """Let a name stand for an earlier version, until a new one is made. Who, when and why is recorded.
+
+        Args:
+            name: as for `artifact`.
+
+        Raises:
+            NotFoundError: nothing has this name or version, or the version was deleted; says which there are.
+        """
+        from zen_metadata.query.rollback import roll_back
+
+        return roll_back(self._stores, name, version, reason=reason)
+
+    def rollbacks(self, name: str) -> Sequence[RollbackRecord]:
+        """Every rollback of a name, newest first. Raises NotFoundError as `artifact` does."""
+        from zen_metadata.query.rollback import find_rollbacks
+
+        return find_rollbacks(self._stores, name)
 
     def lineage(self, subject: str | ArtifactVersion | Run, direction: Direction = "both") -> LineageGraph:
         """What an artifact was made from (`up`), what was made of it (`down`), or both.
@@ -123,6 +151,16 @@ class Client:
         if isinstance(subject, str):
             subject = self.artifact(subject)
         return artifact_graph(self._stores, subject.record, direction)
+
+    def diff(self, before: str | Run, after: str | Run) -> RunDiff:
+        """What differs between two runs: parameters, code, environment, artifacts, metrics, steps.
+
+        Each is a run, or what `run` takes. Raises NotFoundError as `run` does.
+        """
+        from zen_metadata.query.diff import diff_runs
+
+        first, second = (run if isinstance(run, Run) else self.run(run) for run in (before, after))
+        return diff_runs(self._stores, first, second)
 
     def close(self) -> None:
         """Close the connections to the stores; a `with` block does it too. A later question opens new ones."""

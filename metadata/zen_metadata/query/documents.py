@@ -59,6 +59,7 @@ def step_document(step: StepRun) -> dict[str, Any]:
         "status": step.status,
         "attempts": step.attempts,
         "cache_key": step.cache_key,
+        "cache_reason": step.cache_reason or None,
         "reused_from": step.reused_from,
         "started_at": _time(step.started_at),
         "ended_at": _time(step.ended_at),
@@ -102,6 +103,8 @@ def _output(artifact: ArtifactVersion) -> dict[str, Any]:
         "version": artifact.version,
         "size_bytes": artifact.size_bytes,
     }
+    if artifact.deletion:
+        document["deleted"] = artifact.deletion
     return {**document, "value": artifact.record.inline_value} if artifact.record.has_inline_value else document
 
 

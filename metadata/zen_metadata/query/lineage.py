@@ -181,6 +181,7 @@ class _Walk:
                 "type": record.type,
                 "digest": record.digest,
                 "source": record.kind == "source",
+                "deleted": record.deleted_at is not None,
             }
 
     def add_step_run(self, record: StepRunRecord) -> None:

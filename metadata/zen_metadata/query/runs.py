@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.values import from_json
 from zen_core.errors import NotFoundError
@@ -22,6 +22,10 @@ from zen_metadata.query.nearest import did_you_mean
 from zen_metadata.query.rules import Derived, Facts, PipelineRules, facts_of, rules_of
 from zen_metadata.query.status import derive_final_statuses, is_reopened, status_from
 from zen_metadata.query.stores import ReadStores
+
+if TYPE_CHECKING:
+    from zen_metadata.query.environments import RunEnvironment
+    from zen_metadata.query.why import Explanation
 
 MLFLOW = "mlflow"
 
@@ -70,6 +74,22 @@ class StepRun:
     def cache_key(self) -> str | None:
         """The key under which the result is, or would have been, reused."""
         return (self.state.attempt.cache_key or None) if self.state else None
+
+    @property
+    def run(self) -> Run:
+        """The run that it belongs to."""
+        return self._run
+
+    @property
+    def cache_reason(self) -> str:
+        """Why it ran, or did not, in a few words: `code changed: features.scale`; "" where there is nothing to say."""
+        return self._run.cache_reasons.get(self.state.step_run.step_run_id, "") if self.state else ""
+
+    def why(self) -> Explanation:
+        """Why it ran, or did not, with all parts of its cache key. Raises NotFoundError where it never began."""
+        from zen_metadata.query.why import explain
+
+        return explain(self)
 
     @property
     def reused_from(self) -> str | None:
@@ -300,6 +320,24 @@ class Run:
             f"run {self.run_id[:8]} of {self.pipeline} has no step {label!r}",
             hint=did_you_mean(label, labels) or known,
         )
+
+    @property
+    def stores(self) -> ReadStores:
+        """The stores that it is read from."""
+        return self._stores
+
+    @cached_property
+    def cache_reasons(self) -> Mapping[str, str]:
+        """Why its steps ran, or did not, in a few words, by step run id."""
+        from zen_metadata.query.reasons import short_reasons
+
+        return short_reasons(self)
+
+    def environments(self, step: str | None = None) -> list[RunEnvironment]:
+        """What its steps ran in: each environment once. Of one step where it is named; raises NotFoundError then."""
+        from zen_metadata.query.environments import find_environments
+
+        return find_environments(self, self._stores, step)
 
     @cached_property
     def mlflow_run_ids(self) -> Mapping[str, str]:

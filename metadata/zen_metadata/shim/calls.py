@@ -21,6 +21,7 @@ class StepCall:
         run: the run, with effective parameters; what the store has of it wins.
         upstream: the refs that earlier tasks returned, by step and output.
         look_up: whether a recorded result may be used, and the work be shared with other workers.
+        executes_for: why not, where it may not: the run asked to execute, or the orchestrator did.
         own_process: whether this process runs nothing else: signals and MLflow's state are then the step's own.
         debug: run the user's code in this very thread, whatever its timeout, so that a debugger works.
         number: the engine's own count of attempts, for when the store is away.
@@ -41,6 +42,7 @@ class StepCall:
     upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     map_index: int | None = None
     look_up: bool = True
+    executes_for: Literal["refresh", "cleared"] = "refresh"
     own_process: bool = False
     debug: bool = False
     number: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -16,7 +17,9 @@ from typing import Any
 
 from zen_core.contract.code_bundle import code_digest
 from zen_core.contract.manifest import CODE_FILE, PipelineManifest, StepManifest
-from zen_core.errors import CodeError
+from zen_core.errors import CodeError, StoreError
+
+_log = logging.getLogger("zen")
 
 
 def ensure_code(manifest: PipelineManifest, artifact_url: str) -> Path | None:
@@ -31,8 +34,9 @@ def ensure_code(manifest: PipelineManifest, artifact_url: str) -> Path | None:
     if manifest.code == "installed":
         return None
     target = _cache_folder() / manifest.code_digest.partition(":")[2]
-    if not target.is_dir():
+    if is_new := not target.is_dir():
         _unpack(_fetch(manifest, artifact_url), target, manifest)
+    _keep(manifest, artifact_url, is_new=is_new)
     root = str(target)
     if sys.path[:1] != [root]:
         sys.path[:] = [root, *(entry for entry in sys.path if entry != root)]
@@ -148,13 +152,34 @@ def _fetch(manifest: PipelineManifest, artifact_url: str) -> Path:
     )
 
 
+def _keep(manifest: PipelineManifest, artifact_url: str, *, is_new: bool) -> None:
+    """Let the artifact store have the bundle that lies beside the manifest, so that the run can be made again.
+
+    No task fails for it. A remote store is asked once per machine: who deploys has put the bundle there already.
+    """
+    from zen_metadata.artifacts.store import ArtifactStore
+
+    beside = manifest.folder / CODE_FILE if manifest.folder is not None else None
+    if not artifact_url or beside is None:
+        return
+    try:
+        store = ArtifactStore(artifact_url)
+        location = bundle_location(manifest.code_digest)
+        if not (store.is_local or is_new) or not beside.is_file() or store.exists(location):
+            return
+        if code_digest(read_bundle(beside)) == manifest.code_digest:  # else a deployment is replacing it
+            store.write_bytes(location, beside.read_bytes())
+    except (OSError, CodeError, StoreError) as error:
+        _log.warning("the code of this run is not kept in the artifact store: %s", error)
+
+
 def bundle_location(digest: str) -> str:
-    """Where a pushed bundle lies in the artifact store."""
+    """Where the bundle of a run lies in the artifact store."""
     return f"code/{digest.partition(':')[2]}.zip"
 
 
 def _unpack(archive: Path, target: Path, manifest: PipelineManifest) -> None:
-    content_by_name = _read_archive(archive)
+    content_by_name = read_bundle(archive)
     found = code_digest(content_by_name)
     if found != manifest.code_digest:
         raise CodeError(
@@ -178,7 +203,8 @@ def _unpack(archive: Path, target: Path, manifest: PipelineManifest) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _read_archive(archive: Path) -> dict[str, bytes]:
+def read_bundle(archive: Path) -> dict[str, bytes]:
+    """The files of a bundle by name. Raises CodeError for what is no bundle, or would leave the folder it goes to."""
     try:
         with zipfile.ZipFile(archive) as bundle:
             entries = [entry for entry in bundle.infolist() if not entry.is_dir()]

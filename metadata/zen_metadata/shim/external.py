@@ -30,8 +30,12 @@ def find_external(
         pinned = lineage.find_pins(run.run_id, [name]).get(name)
         if pinned is not None:
             return pinned
-        found = _look_up(lineage, run.project, binding, where)
-        return lineage.pin_artifact(run.run_id, name, found.artifact_id)
+        while True:
+            found = _look_up(lineage, run.project, binding, where)
+            pinned = lineage.pin_artifact(run.run_id, name, found.artifact_id)
+            if pinned is not None or found.deleted_at is not None:
+                return pinned or found.artifact_id
+            # It was deleted just now: the name stands for another version.
 
     artifact_id = workspace.pinned.get((run.run_id, name)) or workspace.ask(find, None)[0]
     record = None if artifact_id is None else workspace.get_artifact(artifact_id)

@@ -28,6 +28,7 @@ from zen_core.contract.manifest import PipelineManifest, StepManifest
 from zen_core.contract.refs import ref_from_json
 from zen_core.contract.values import TAG, digest_value_json, iter_files
 from zen_core.errors import ArtifactMissingError, MissingInputError, StepSkipped
+from zen_metadata.artifacts.class_code import digest_with_code
 from zen_metadata.lineage.records import ArtifactRecord, InputRecord, RunRecord, StepRunOutputs
 from zen_metadata.query.rules import DONE
 from zen_metadata.shim.elements import collection_digest, find_result, find_results
@@ -303,13 +304,15 @@ class InputResolver:
     def _resolve_value(self, port: str, path: str, value: Any) -> tuple[str, LoadPlan]:
         references = iter_files(value)
         if not references:
-            digest = digest_value_json(value)
+            digest = digest_with_code(digest_value_json(value), value)
             self._records.append(InputRecord(port, digest, path))
             return digest, ValueLeaf(value, {})
         found = {reference: self._workspace.find_source(reference) for reference in references}
         content = {reference: digest for reference, (_, digest) in found.items()}
         whole = isinstance(value, dict) and value.get(TAG) == "file"
-        digest = content[references[0]] if whole else digest_value_json(_with_content(value, content))
+        digest = content[references[0]]
+        if not whole:
+            digest = digest_with_code(digest_value_json(_with_content(value, content)), value)
         source_ids = {reference: self._add_source(reference, *found[reference]) for reference in references}
         if whole:
             self._records.append(InputRecord(port, digest, path, source_ids[references[0]]))

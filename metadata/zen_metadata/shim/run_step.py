@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zen_core.contract.identity import artifact_id, step_run_id
 from zen_core.contract.manifest import StepManifest
-from zen_core.errors import StepSkipped, StoreError, SupersededError
+from zen_core.errors import ArtifactMissingError, MissingInputError, StepSkipped, StoreError, SupersededError
 from zen_metadata.cache.key import step_cache_key
 from zen_metadata.lineage.records import (
+    REPLACING_REASONS,
     ArtifactRecord,
     AttemptEnd,
     AttemptRecord,
     AttemptStart,
+    CommitResult,
+    LookUp,
     MetricRecord,
     StepRunRecord,
     StepRunState,
@@ -107,7 +110,6 @@ class _Attempt:
         self.child: ChildProcess | None = None
 
     def run(self) -> StepResult:
-        shared = self.step.cache.enabled and self.call.look_up
         self.standing.refuse_skipped(self.step.name, self.where)
         try:
             self._resolve()
@@ -116,16 +118,20 @@ class _Attempt:
         except Exception as error:
             self._end_before_start(error)
             raise
-        max_age = self.step.cache.ttl_seconds
-        if shared:
-            hit = self.workspace.find_cached(self.call.run.project, self.attempt.cache_key, max_age)
-            if hit is not None:
-                return self.take(hit.outputs, hit.attempt_id)
+        found = self._look_up()
+        if found.hit is not None:
+            taken = self.take(found.hit.outputs, found.hit.attempt_id)
+            if taken is not None:
+                return taken
+            found = LookUp(reason="deleted")
+        self._explain(found.reason)
         self._prepare()
         self.workspace.save_code(self.call.run.project, self.step.fingerprint)
-        start = self._start(shared, max_age)
-        if start.hit is not None:
-            return self.take(start.hit.outputs, start.hit.attempt_id)
+        while (start := self._start()).hit is not None:
+            taken = self.take(start.hit.outputs, start.hit.attempt_id)
+            if taken is not None:
+                return taken
+            self._explain("deleted")
         self.number = start.number or self.call.number
         return self._execute(start)
 
@@ -142,8 +148,31 @@ class _Attempt:
             standing=self.standing,
         )
         self.inputs = resolver.resolve(self.step)
-        key = step_cache_key(self.step, self.inputs.digests, self.workspace.digest_of_file)
+        key = step_cache_key(
+            self.step,
+            self.inputs.digests,
+            self.workspace.digest_of_file,
+            root=self.workspace.settings.root,
+        )
         self.attempt = replace(self.attempt, cache_key=key.key, key_parts=key.parts)
+
+    @property
+    def _shared(self) -> bool:
+        """Whether a recorded result may be used, and the work be shared with other workers."""
+        return self.step.cache.enabled and self.call.look_up
+
+    def _look_up(self) -> LookUp:
+        """The result of the same work; else why there is none, where the key's parts will not tell."""
+        if not self.step.cache.enabled:
+            return LookUp(reason="off")
+        if not self.call.look_up:
+            return LookUp(reason=self.call.executes_for)
+        return self.workspace.look_up(self.call.run.project, self.attempt.cache_key, self.step.cache.ttl_seconds)
+
+    def _explain(self, reason: str | None) -> None:
+        """Let the record of this attempt say why nothing was reused."""
+        if reason != self.attempt.cache_reason:
+            self.attempt = replace(self.attempt, cache_reason=reason)
 
     def _prepare(self) -> None:
         """See to it that what the work needs around it is there: packages, secrets."""
@@ -156,36 +185,46 @@ class _Attempt:
             self._end_before_start(error)
             raise
 
-    def _start(self, shared: bool, max_age: float | None) -> AttemptStart:
+    def _start(self) -> AttemptStart:
         """Begin the attempt; where another worker does the same work, wait for its result, but not for ever."""
         deadline = time.monotonic() + self.step.cache.wait_seconds
         pause = _SHORTEST_POLL_SECONDS
-        look_up, age = shared, max_age
+        unusable: str | None = None
+        waited = False
         while True:
-            wait = shared and time.monotonic() < deadline
+            wait = self._shared and time.monotonic() < deadline
+            if waited and not wait:
+                self._explain("waited")
             start = self.workspace.start_attempt(
                 self.step_run,
                 self.attempt,
                 lease=wait,
-                look_up=look_up,
-                max_age_seconds=age,
+                look_up=self._shared,
+                max_age_seconds=self.step.cache.ttl_seconds,
+                but_not=unusable,
                 number=self.call.number,
             )
-            if start.hit is not None and not self.workspace.is_whole(start.hit):
-                look_up, age = False, 0.0  # its bytes are gone: the work is done again, and takes its place
+            if start.hit is not None and (damage := self.workspace.find_damage(start.hit)):
+                # Its bytes are not there: the work is done again, and takes its place.
+                unusable = start.hit.attempt_id
+                self._explain(damage)
                 continue
             if start.holder is None:
                 return start
+            waited = True
             if is_gone(start.holder.worker):
                 self.workspace.lose_attempt(start.holder.attempt_id)
                 continue
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
 
-    def take(self, outputs: Mapping[str, ArtifactRecord], attempt_id: str) -> StepResult:
-        """Let the recorded result of an attempt stand for this step run."""
-        self._commit(self._end("cached", outputs=outputs, reused_attempt_id=attempt_id))
-        return StepResult("cached", refs_of(outputs), self.number)
+    def take(
+        self, outputs: Mapping[str, ArtifactRecord], attempt_id: str, *, reason: str | None = None
+    ) -> StepResult | None:
+        """Let the recorded result of an attempt stand for this step run; None where it was deleted just now."""
+        self._explain(reason)
+        done = self._commit(self._end("cached", outputs=outputs, reused_attempt_id=attempt_id))
+        return None if done.deleted else StepResult("cached", refs_of(outputs), self.number)
 
     def _end_before_start(self, error: Exception) -> None:
         """Record an attempt that never came to its work."""
@@ -209,6 +248,7 @@ class _Attempt:
             ):
                 try:
                     result = self._work(scratch, output, partial)
+                    self._refuse_changed_files()
                 except BaseException as error:
                     self._fail(start, error, output, partial)
                     raise
@@ -286,6 +326,17 @@ class _Attempt:
         )
         return self.child.run(self.step.timeout_seconds)
 
+    def _refuse_changed_files(self) -> None:
+        """Raise MissingInputError where a declared file is another one by now than the key tells of."""
+        for reference in self.step.cache.files:
+            if self.workspace.digest_of_file(reference) != self.attempt.key_parts[f"file:{reference}"]:
+                raise MissingInputError(
+                    f"the file {reference!r} changed while the step ran",
+                    where=self.where,
+                    why="Cache(files=[...]) says that the step reads it: the result may belong to another content",
+                    hint="run again when whatever writes it is done",
+                )
+
     def _artifact_records(self, stored: Mapping[str, StoredArtifact]) -> dict[str, ArtifactRecord]:
         own = self.step.kind in OWN_KINDS
         return {
@@ -342,7 +393,7 @@ class _Attempt:
         """What the step's code logged: it may have met a secret, and MLflow shows it to everybody."""
         return {name: self.workspace.mask(value) if type(value) is str else value for name, value in params.items()}
 
-    def _commit(self, end: AttemptEnd) -> None:
+    def _commit(self, end: AttemptEnd) -> CommitResult:
         done = self.workspace.end_attempt(
             self.run_record,
             self.call.manifest.ir,
@@ -359,10 +410,13 @@ class _Attempt:
                 hint="nothing to do: the newer attempt's result counts",
             )
         if done.nondeterministic:
+            replaced = self.attempt.cache_reason in REPLACING_REASONS
             _log.warning(
-                "%s gave another result for the same inputs and code; the first result stays in the cache",
+                "%s gave another result for the same inputs and code; the %s in the cache",
                 self.where,
+                "new result takes the place of the one" if replaced else "first result stays",
             )
+        return done
 
     def _fail(
         self, start: AttemptStart, error: BaseException, output: OutputCapture, partial: list[WorkResult]
@@ -412,7 +466,14 @@ def reuse_step(call: StepCall, workspace: Workspace, earlier: StepRunState) -> S
     attempt = _Attempt(call, workspace)
     attempt.inputs = ResolvedInputs({}, earlier.inputs, (), {})
     attempt.attempt = replace(attempt.attempt, cache_key=earlier.attempt.cache_key, key_parts=earlier.attempt.key_parts)
-    return attempt.take(earlier.outputs, earlier.reused_attempt_id or earlier.attempt.attempt_id)
+    taken = attempt.take(earlier.outputs, earlier.reused_attempt_id or earlier.attempt.attempt_id, reason="taken")
+    if taken is None:
+        raise ArtifactMissingError(
+            f"the result of {attempt.where} in run {earlier.step_run.run_id[:8]} cannot be reused: it was deleted",
+            where=attempt.where,
+            hint="run the whole pipeline",
+        )
+    return taken
 
 
 def _write_child_output(text: str, output: OutputCapture) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.canonical import canonical_json
 from zen_core.contract.values import TAG, from_json, to_json
-from zen_core.errors import StoreError, StoreUnavailableError
+from zen_core.errors import ArtifactMissingError, StoreError, StoreUnavailableError
 from zen_metadata.lineage.records import ArtifactRecord, AttemptEnd, AttemptRecord, RunRecord, StepRunRecord
 
 if TYPE_CHECKING:
@@ -87,15 +87,40 @@ def _outputs_location(step_run_id: str) -> str:
     return f"{_OUTPUTS}/{step_run_id}.json"
 
 
+def read_events(artifacts: ArtifactStore) -> dict[str, AttemptEvent]:
+    """All spooled events, by their location. One that another process has recorded and removed meanwhile is left out.
+
+    Raises:
+        StoreError: an event's file is damaged.
+    """
+    events = {}
+    for location in artifacts.list(_EVENTS):
+        try:
+            data = artifacts.read_bytes(location)
+        except ArtifactMissingError:
+            continue
+        events[location] = AttemptEvent(**_decode(data, location))
+    return events
+
+
+def locations_of(event: AttemptEvent) -> list[str]:
+    """The files beside an event that tell later tasks of what it made."""
+    records = [location_of(record.artifact_id) for record in event.end.outputs.values()]
+    return [*records, _outputs_location(event.step_run.step_run_id)]
+
+
+def location_of(artifact_id: str) -> str:
+    """Where later tasks find an artifact that is recorded in the spool."""
+    return f"{_ARTIFACTS}/{artifact_id}.json"
+
+
 def replay(store: LineageStore, artifacts: ArtifactStore) -> ReplayReport:
     """Record all spooled events, oldest attempt first, and remove their files.
 
     Safe to call from several processes at once: an event is applied once, whoever comes first. Stops at the first
     sign that the store is away again; what is left stays.
     """
-    locations = artifacts.list(_EVENTS)
-    events = [(location, AttemptEvent(**_decode(artifacts.read_bytes(location), location))) for location in locations]
-    events.sort(key=lambda item: (str(item[1].end.ended_at), item[0]))
+    events = sorted(read_events(artifacts).items(), key=lambda item: (str(item[1].end.ended_at), item[0]))
     replayed = 0
     for location, event in events:
         try:

@@ -20,7 +20,7 @@ from zen_core.contract.files import File
 from zen_core.contract.manifest import StepManifest
 from zen_core.contract.values import from_json
 from zen_core.errors import OutputError
-from zen_metadata.shim.inputs import ArtifactLeaf, ListPlan, LoadPlan, SecretLeaf, ValueLeaf
+from zen_metadata.shim.inputs import ArtifactLeaf, DictPlan, ListPlan, LoadPlan, SecretLeaf, ValueLeaf
 from zen_metadata.shim.secrets import read_secret
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def do_work(
     finally:
         if on_metrics is not None:
             on_metrics(WorkResult({}, tuple(context.metrics), context.params, mlflow_run_id))
+    for plan in work.plans.values():
+        _check_sources(plan)
     outputs = {
         output.name: artifacts.save(item, scratch=folder.new("out"), where=f"output {output.name!r} of {where}")
         for output, item in zip(work.step.outputs, split_outputs(work.step, value, where), strict=True)
@@ -179,6 +181,20 @@ def _localise(value: Any, leaf: ValueLeaf, folder: Folder) -> Any:
     if isinstance(value, dict):
         return {key: _localise(item, leaf, folder) for key, item in value.items()}
     return value
+
+
+def _check_sources(plan: LoadPlan) -> None:
+    """Raise MissingInputError where a local file is another one than the key tells of: it changed during the work."""
+    if isinstance(plan, ValueLeaf) and plan.sources:
+        from zen_metadata.artifacts.files import check_unchanged
+        from zen_metadata.artifacts.filesystems import is_local
+
+        for source in plan.sources.values():
+            if is_local(source.url):  # of others, a copy was read
+                check_unchanged(source)
+    elif isinstance(plan, (ListPlan, DictPlan)):
+        for item in plan.items if isinstance(plan, ListPlan) else plan.items.values():
+            _check_sources(item)
 
 
 def _shape(value: Any, into: Any) -> Any:

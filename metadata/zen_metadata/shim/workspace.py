@@ -27,6 +27,7 @@ from zen_metadata.lineage.records import (
     AttemptStart,
     CachedResult,
     CommitResult,
+    LookUp,
     RunRecord,
     StepRunRecord,
     StepRunState,
@@ -60,7 +61,7 @@ class Workspace:
         self.settings = settings
         self.artifacts = artifacts
         self.mask = secret_masker(settings)
-        self.environment_digest, self.environment = capture_environment(settings.root)
+        self.environment_digest, self.environment = capture_environment(settings.root, mask=self.mask)
         self._lineage = lineage
         self._heartbeat = Heartbeat(lineage) if lineage is not None else None
         self._away_until = 0.0
@@ -140,16 +141,26 @@ class Workspace:
             self._remember((found,))
         return found
 
-    def find_cached(self, project: str, cache_key: str, max_age_seconds: float | None) -> CachedResult | None:
-        """A result whose artifacts are all there, or None."""
-        found = self.ask(
-            lambda lineage: lineage.find_cached(project, cache_key, max_age_seconds=max_age_seconds), None
-        )[0]
-        return found if found is not None and self.is_whole(found) else None
+    def look_up(self, project: str, cache_key: str, max_age_seconds: float | None) -> LookUp:
+        """A result whose artifacts are all there and whole; else why there is none, where that can be told."""
+        found, answered = self.ask(
+            lambda lineage: lineage.look_up(project, cache_key, max_age_seconds=max_age_seconds), LookUp()
+        )
+        if not answered:
+            return LookUp(reason="away")
+        damage = None if found.hit is None else self.find_damage(found.hit)
+        return found if damage is None else LookUp(reason=damage)
+
+    def find_damage(self, cached: CachedResult | StepRunState) -> str | None:
+        """`deleted`, `gone` or `damaged`, where an artifact is not in the store as it was stored; None: all are."""
+        if any(record.deleted_at is not None for record in cached.outputs.values()):
+            return "deleted"
+        states = map(self.artifacts.state_of, cached.outputs.values())
+        return next((state for state in states if state != "whole"), None)
 
     def is_whole(self, cached: CachedResult | StepRunState) -> bool:
         """Whether the bytes of all its artifacts are still in the artifact store."""
-        return all(self.artifacts.exists(record.location) for record in cached.outputs.values())
+        return self.find_damage(cached) is None
 
     def start_attempt(
         self,
@@ -159,12 +170,13 @@ class Workspace:
         lease: bool,
         look_up: bool,
         max_age_seconds: float | None,
+        but_not: str | None,
         number: int,
     ) -> AttemptStart:
         """Begin an attempt; while the store is away it gets the engine's own number and no lease."""
         return self.ask(
             lambda lineage: lineage.start_attempt(
-                step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds
+                step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds, but_not=but_not
             ),
             AttemptStart(number=number),
         )[0]
@@ -207,7 +219,7 @@ class Workspace:
                 self.artifacts,
                 spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end, code),
             )
-        if not result.superseded:
+        if not (result.superseded or result.deleted):
             self._remember(end.outputs.values())
         return result
 
@@ -264,9 +276,10 @@ class Workspace:
             digest = self.ask(lambda lineage: lineage.find_file_digest(*key), None)[0]
         if digest is None:
             digest = digest_source(source)
-            if large:
+            if large and source.is_settled:
                 self.ask(lambda lineage: lineage.remember_file_digest(*key, digest), None)
-        self._file_digests[key] = digest
+        if source.is_settled:
+            self._file_digests[key] = digest
         return source, digest
 
     def digest_of_file(self, reference: str) -> str:

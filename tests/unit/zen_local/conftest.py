@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,16 @@ class Bench:
     def write(self, source: str) -> None:
         """Write the module that `run` takes pipelines from; each one is a module of its own."""
         self.module = f"work_{os.getpid()}_{next(_numbers)}"
+        self._fill(source)
+
+    def edit(self, source: str) -> None:
+        """Write another text into the module of before, as one edits a file between two runs."""
+        sys.modules.pop(self.module, None)
+        # Python takes a file of the same size that was written within the same second for the same.
+        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
+        self._fill(source)
+
+    def _fill(self, source: str) -> None:
         marking = MARKING.replace("@STAGE@", repr(str(self.stage)))
         (self.folder / f"{self.module}.py").write_text(IMPORTS + marking + textwrap.dedent(source))
 

@@ -205,10 +205,11 @@ def test_another_result_for_the_same_work_is_noticed(bench: Any, caplog: pytest.
     def rolling(number: int = 1):
         dice(number)
     """)
-    first = bench.run("rolling")
-    bench.run("rolling", {"no_cache": True})
+    bench.run("rolling")
+    anew = bench.run("rolling", {"no_cache": True})
     assert "another result for the same inputs and code" in caplog.text
-    assert bench.run("rolling")["steps"]["dice"]["outputs"] == first["steps"]["dice"]["outputs"]
+    assert "the new result takes the place of the one in the cache" in caplog.text
+    assert bench.run("rolling")["steps"]["dice"]["outputs"] == anew["steps"]["dice"]["outputs"]
 
 
 def test_a_child_dies_with_the_process_that_started_it(bench: Any, ended: list[subprocess.Popen[str]]) -> None:

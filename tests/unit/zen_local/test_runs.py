@@ -69,9 +69,9 @@ def test_the_same_result_upstream_stops_what_follows_from_being_done_again(bench
 def test_another_comment_or_docstring_is_no_other_code_but_another_line_is(bench: Any) -> None:
     bench.write(CHAIN)
     bench.run("chain")
-    bench.write(CHAIN.replace('mark("count")', '"""Count on."""  # why not\n    mark("count")'))
+    bench.edit(CHAIN.replace('mark("count")', '"""Count on."""  # why not\n    mark("count")'))
     assert bench.statuses("chain")["count"] == "cached"
-    bench.write(CHAIN.replace('previous["count"] + by', 'by + previous["count"]'))
+    bench.edit(CHAIN.replace('previous["count"] + by', 'by + previous["count"]'))
     assert bench.statuses("chain")["count"] == "completed"
 
 
@@ -240,7 +240,7 @@ def test_what_is_wrong_before_the_first_step_is_raised_and_nothing_is_recorded(b
     bench.write(CHAIN)
     with pytest.raises(ParameterError, match="did you mean 'seed'"):
         bench.execute("chain", sead=1)
-    with pytest.raises(UsageError, match="its steps: begin, count, tell"):
+    with pytest.raises(UsageError, match="did you mean 'count'"):
         bench.execute("chain", {"refresh": frozenset({"cout"})})
     with pytest.raises(NotFoundError):
         bench.show("latest")

@@ -70,8 +70,10 @@ class FolderSerializer:
         if not self.handles(value):
             raise DeclinedError("it is no folder")
         path = Path(value)
-        names = [name for name, _ in iter_folder(path)]
-        return Encoding(_TarBytes(path), {**_path_metadata(value, path), "files": len(names), "names": names[:100]})
+        content = _TarBytes(path)
+        names = list(content.facts)
+        metadata = {**_path_metadata(value, path), "files": len(names), "names": names[:100]}
+        return Encoding(content, metadata, digest_folder(path))
 
     def dump(self, value: File | Path, path: Path) -> Mapping[str, Any]:
         """Write the tar."""
@@ -105,17 +107,15 @@ class _FileBytes:
     def __iter__(self) -> Iterator[Chunk]:
         yield from read_blocks(self._path)
         if _facts_of(self._path) != self._facts:
-            raise OutputError(
-                f"the file {self._path.name!r} changed while it was being stored",
-                hint="return it when whatever writes it is done",
-            )
+            raise _changed(self._path)
 
 
 class _TarBytes:
-    """The bytes of a tar of a folder, made as they are asked for."""
+    """The bytes of a tar of a folder, which must not change between two iterations; made as they are asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.facts = {name: _facts_of(path) for name, path in iter_folder(folder)}
 
     def __iter__(self) -> Iterator[Chunk]:
         for name, path in iter_folder(self._folder):
@@ -130,12 +130,21 @@ class _TarBytes:
             yield header.tobuf(tarfile.PAX_FORMAT)
             yield from _FileBytes(path)
             yield bytes(-facts.st_size % tarfile.BLOCKSIZE)
+        if {name: _facts_of(path) for name, path in iter_folder(self._folder)} != self.facts:
+            raise _changed(self._folder)
         yield bytes(_TAR_END_BYTES)
 
 
-def _facts_of(path: Path) -> tuple[int, int, int]:
+def _facts_of(path: Path) -> tuple[int, ...]:
     facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
+
+
+def _changed(path: Path) -> OutputError:
+    return OutputError(
+        f"the {'folder' if path.is_dir() else 'file'} {path.name!r} changed while it was being stored",
+        hint="return it when whatever writes it is done",
+    )
 
 
 def _existing_path(value: File | Path) -> Path:

@@ -242,7 +242,7 @@ def _read(source: Any, metadata: Mapping[str, Any]) -> Any:
     if "index_range" in metadata:
         whole = pandas.RangeIndex(*metadata["index_range"], name=frame.index.name)
         frame.index = whole[: len(frame)]
-    if "index_frequency" in metadata and len(frame):
+    if "index_frequency" in metadata:
         frame.index.freq = metadata["index_frequency"]
     labels = metadata.get("labels", {})
     if "names" in labels:
@@ -314,16 +314,21 @@ def pandas_token(value: Any, tokens: Tokens) -> bytes | None:
         return node("series", _index_token(value.index, tokens), tokens(value.name), _values_token(value, tokens))
     if isinstance(value, pandas.Index):
         return _index_token(value, tokens)
+    for kind in (pandas.DataFrame, pandas.Series):
+        if isinstance(value, kind):  # a class derived from it, which says what else its objects keep
+            kept = {name: getattr(value, name, None) for name in type(value)._metadata if name != "name"}
+            return node("derived", tokens(type(value)), tokens(kind(value)), tokens(kept))
     return None
 
 
 def _index_token(index: Any, tokens: Tokens) -> bytes:
-    """A RangeIndex and an index of the same integers are equal, for pandas and here."""
+    """A RangeIndex and an index of the same integers are equal, for pandas and here; days with a frequency count it."""
     names = tokens(list(index.names))
     if hasattr(index, "levels"):
         levels = (_values_token(index.get_level_values(at), tokens) for at in range(index.nlevels))
         return node("multi-index", names, *levels)
-    return node("index", names, _values_token(index, tokens))
+    frequency = "" if hasattr(index.dtype, "freq") else getattr(index, "freqstr", None)
+    return node("index", names, _values_token(index, tokens), *([frequency.encode()] if frequency else []))
 
 
 def _values_token(values: Any, tokens: Tokens) -> bytes:

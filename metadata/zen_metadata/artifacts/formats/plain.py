@@ -9,8 +9,18 @@ from typing import Any
 
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.refs import NO_VALUE, is_scalar
-from zen_core.contract.values import TAG, UnserializableError, digest_value, digest_value_json, from_json, to_json
+from zen_core.contract.values import (
+    TAG,
+    UnserializableError,
+    digest_value,
+    digest_value_json,
+    from_json,
+    make_dataclass,
+    make_model,
+    to_json,
+)
 from zen_core.errors import OutputError
+from zen_metadata.artifacts.class_code import digest_with_code
 from zen_metadata.artifacts.serializers import DeclinedError, Encoding
 
 LONG_BYTES = 64 * 1024
@@ -41,14 +51,12 @@ class JsonSerializer:
             form = to_json(value)
             text = json.dumps(form, separators=(",", ":"), allow_nan=False)
             digest = digest_value_json(form)
+            if '"class":' in text:
+                _check_round_trip(form, digest)
+                digest = digest_with_code(digest, form)
         except (UnserializableError, ValueError, RecursionError) as error:
             raise DeclinedError(str(error)) from error
-        if f'{{"{TAG}":"file"' in text:
-            raise OutputError(
-                f"a File lies inside a {type(value).__name__}, so that its content would not be stored",
-                hint="return each File as an output of its own, or put the files into one folder and return "
-                "File(folder)",
-            )
+        refuse_files(text, value)
         return Encoding((text.encode("ascii"),), {}, digest, scalar_form(value, form))
 
     def decode(self, data: bytearray, metadata: Mapping[str, Any], into: Any) -> object:
@@ -67,7 +75,19 @@ class JsonSerializer:
 
     def digest(self, value: object, stored_digest: str, metadata: Mapping[str, Any]) -> str:
         """The digest of the JSON form, in which the order of a dict's keys does not count."""
-        return digest_value(value)
+        return digest_with_code(digest_value(value), to_json(value))
+
+
+def _check_round_trip(form: Any, digest: str) -> None:
+    """Raise DeclinedError for an object that its own class does not make again of its fields."""
+    try:
+        again = from_json(form)
+    except (ImportError, AttributeError):
+        return  # a class of another name elsewhere: its reader brings it
+    except Exception as error:
+        raise DeclinedError(f"its class does not take its fields: {type(error).__name__}: {error}") from error
+    if digest_value(again) != digest:
+        raise DeclinedError("its class changes its fields when it is made of them")
 
 
 class TextSerializer:
@@ -139,6 +159,15 @@ class BytesSerializer:
         return digest_value(value) if len(value) < LONG_BYTES else digest_json("bytes", stored_digest)
 
 
+def refuse_files(text: str, value: object) -> None:
+    """Raise OutputError where the JSON text of a value holds a File."""
+    if f'{{"{TAG}":"file"' in text:
+        raise OutputError(
+            f"a File lies inside a {type(value).__name__}, so that its content would not be stored",
+            hint="return each File as an output of its own, or put the files into one folder and return File(folder)",
+        )
+
+
 def scalar_form(value: object, form: Any) -> Any:
     """The scalar that a ref may carry and a condition may read, or NO_VALUE."""
     if isinstance(form, dict) and form.get(TAG) == "numpy":
@@ -154,9 +183,9 @@ def value_from_form(form: Any, into: Any) -> object:
     if isinstance(form, dict) and "class" in form and isinstance(into, type):
         _, _, qualname = str(form["class"]).partition(":")
         if qualname == into.__qualname__ and form.get(TAG) == "model":
-            return into.model_validate(form["value"])  # type: ignore[attr-defined]
+            return make_model(into, form["value"])
         if qualname == into.__qualname__ and form.get(TAG) == "dataclass":
-            return into(**from_json(form["value"]))
+            return make_dataclass(into, form["value"])
         if qualname == into.__qualname__ and form.get(TAG) == "enum":
             return into[form["value"]]  # type: ignore[index]
     return from_json(form)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from zen_metadata.lineage.records import (
+    REPLACING_REASONS,
     ArtifactRecord,
     AttemptEnd,
     AttemptRecord,
@@ -19,6 +20,7 @@ from zen_metadata.lineage.records import (
     StepRunRecord,
 )
 from zen_metadata.lineage.sql import caching, rows
+from zen_metadata.lineage.sql.liveness import all_live, ask_live
 from zen_metadata.lineage.sql.runs import find_run_id, insert_run, record_event
 from zen_metadata.lineage.sql.statements import Statement, insert_new
 from zen_metadata.lineage.sql.tables import (
@@ -98,10 +100,11 @@ def start_attempt(
     lease: bool,
     look_up: bool,
     max_age_seconds: float | None,
+    but_not: str | None,
 ) -> AttemptStart:
     """See `LineageStore.start_attempt`."""
     claim, hit = caching.claim(work, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds)
-    if hit is not None:
+    if hit is not None and hit.attempt_id != but_not:
         work.abandon()
         return AttemptStart(hit=hit)
     if isinstance(claim, LeaseHolder):
@@ -136,15 +139,23 @@ def end_attempt(
 ) -> CommitResult:
     """See `LineageStore.end_attempt`."""
     newest_token = caching.lock_lease(work, attempt) if end.lease else None
+    # What was spooled is recorded as it was; only a step run that begins to use artifacts just now can do without.
+    is_reuse = end.status == "cached" and attempt.started_at is None
+    reused = ask_live(work, [item.artifact_id for item in end.outputs.values()]) if is_reuse else []
     known_run = find_run_id(work, run)
     known = _join_step_run(work, step_run).rows()
     mine = _find(known, attempt)
     if mine is not None and mine.status not in ("running", "lost"):
         return _recall_commit(work, attempt, mine.status)
+    if not all_live(reused):
+        work.abandon()
+        return CommitResult(deleted=True)
     if not known_run.rows():
         insert_run(work, run)
     superseded = _is_superseded(known, mine, attempt, end, newest_token)
     ended_at = min(end.ended_at or work.now(), work.now())
+    if mine is not None:
+        ended_at = max(ended_at, mine.started_at)  # the database's clock may have been put back meanwhile
     _record_end(
         work, known, mine, attempt, rows.ending_values(end, "superseded" if superseded else end.status, ended_at)
     )
@@ -159,8 +170,22 @@ def end_attempt(
     record_event(work, "attempt_ended", run, step_run_id=step_run.step_run_id, attempt_id=attempt.attempt_id)
     # Last, because all that make an artifact of the same name wait for one another from here to the commit.
     versions = _record_outputs(work, attempt, end)
-    differs = entry is not None and entry.settle(end.outputs, max_age_seconds=mine and mine.max_age_seconds)
+    differs = entry is not None and entry.settle(
+        end.outputs,
+        max_age_seconds=mine and mine.max_age_seconds,
+        began_at=mine.started_at if mine else attempt.started_at,
+        replace=attempt.cache_reason in REPLACING_REASONS,
+    )
     return CommitResult(versions=versions, nondeterministic=differs)
+
+
+def adopt_artifacts(work: Transaction, records: Sequence[ArtifactRecord]) -> None:
+    """See `LineageStore.adopt_artifacts`."""
+    nowhere = {"step_run_id": None, "attempt_id": None}
+    work.send_many(
+        _INSERT_ARTIFACT,
+        [rows.artifact_values(record, work.now(), version=record.version, **nowhere) for record in records],
+    )
 
 
 def _join_step_run(work: Transaction, step_run: StepRunRecord) -> Answer:

@@ -14,6 +14,7 @@ from zen_metadata.lineage.records import (
     CachedResult,
     Lease,
     LeaseHolder,
+    LookUp,
 )
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS
 from zen_metadata.lineage.sql.statements import Statement, insert_new
@@ -22,6 +23,7 @@ from zen_metadata.lineage.sql.transaction import Answer, Transaction
 from zen_metadata.lineage.store import LEASE_SECONDS
 
 _LEASE_TIME = timedelta(seconds=LEASE_SECONDS)
+_CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def _of_key(table: Any) -> Any:
@@ -79,7 +81,7 @@ _EXTEND_LEASE = Statement(update(leases).where(_OF_TOKEN, leases.c.released_at.i
 _RELEASE_LEASE = Statement(update(leases).where(_OF_TOKEN, leases.c.released_at.is_(None)), ("released_at",))
 
 
-def find_entry(work: Transaction, project: str, cache_key: str, max_age_seconds: float | None) -> CachedResult | None:
+def find_entry(work: Transaction, project: str, cache_key: str, max_age_seconds: float | None) -> LookUp:
     """The result that stands for a key, if it may still be used."""
     return _read_entry(work, _ask_entry(work, project, cache_key), max_age_seconds)
 
@@ -88,20 +90,24 @@ def _ask_entry(work: Transaction, project: str, cache_key: str) -> Answer:
     return work.ask(_FIND_ENTRY, {"of_project": project, "of_key": cache_key})
 
 
-def _read_entry(work: Transaction, answer: Answer, max_age_seconds: float | None) -> CachedResult | None:
+def _read_entry(work: Transaction, answer: Answer, max_age_seconds: float | None) -> LookUp:
     rows = answer.rows()
-    if not rows or _is_stale(work, rows, max_age_seconds):
-        return None
+    if not rows:
+        return LookUp()
+    if reason := _why_stale(work, rows, max_age_seconds):
+        return LookUp(reason=reason)
     first = rows[0]
     outputs = {row.output: ArtifactRecord(*row[len(_ENTRY) :]) for row in rows if row.output is not None}
-    return CachedResult(
-        cache_key=first.cache_key,
-        attempt_id=first.entry_attempt_id,
-        step_run_id=first.entry_step_run_id,
-        run_id=first.run_id,
-        created_at=first.entry_created_at,
-        outputs=outputs,
-        nondeterministic=first.nondeterministic,
+    return LookUp(
+        CachedResult(
+            cache_key=first.cache_key,
+            attempt_id=first.entry_attempt_id,
+            step_run_id=first.entry_step_run_id,
+            run_id=first.run_id,
+            created_at=first.entry_created_at,
+            outputs=outputs,
+            nondeterministic=first.nondeterministic,
+        )
     )
 
 
@@ -124,32 +130,54 @@ class NewEntry:
             _INSERT_ENTRY, {"project": attempt.project, "cache_key": attempt.cache_key, **self._entry}
         )
 
-    def settle(self, outputs: Mapping[str, ArtifactRecord], *, max_age_seconds: float | None) -> bool:
+    def settle(
+        self,
+        outputs: Mapping[str, ArtifactRecord],
+        *,
+        max_age_seconds: float | None,
+        began_at: datetime | None = None,
+        replace: bool = False,
+    ) -> bool:
         """Replace an entry that may not be used any more: deleted, invalidated, or older than the attempt's limit.
 
-        Any other stays. Answers whether one stayed whose digests differ: it is then marked as nondeterministic.
+        Any other stays, unless it is to be replaced. So does one that was invalidated since the attempt began: its
+        result may be made of just what was no longer to be relied on. Answers whether it is one that may be used and
+        whose digests differ: what stands for the key is then marked as nondeterministic.
         """
         if self._inserted.count():
             return False
         self._work.lock(_LOCK_ENTRY, self._key)
         rows = self._work.rows(_FIND_ENTRY, self._key)
-        if _is_stale(self._work, rows, max_age_seconds):
+        stale = _why_stale(self._work, rows, max_age_seconds)
+        if stale == "invalidated" and began_at is not None and began_at < rows[0].invalidated_at:
+            return False
+        if stale:
             self._work.send(_REPLACE_ENTRY, {**self._key, **self._entry})
             return False
         stored = {row.output: row.digest for row in rows if row.output is not None}
-        if stored == {name: artifact.digest for name, artifact in outputs.items()}:
-            return False
-        self._work.send(_MARK_ENTRY, {**self._key, "nondeterministic": True})
-        return True
+        differs = stored != {name: artifact.digest for name, artifact in outputs.items()}
+        marked = differs or rows[0].nondeterministic
+        if replace:
+            self._work.send(_REPLACE_ENTRY, {**self._key, **self._entry, "nondeterministic": marked})
+        elif differs:
+            self._work.send(_MARK_ENTRY, {**self._key, "nondeterministic": True})
+        return differs
 
 
-def _is_stale(work: Transaction, rows: list[Any], max_age_seconds: float | None) -> bool:
+def _why_stale(work: Transaction, rows: list[Any], max_age_seconds: float | None) -> str | None:
+    """Why the result that stands for a key may not be used, as a word of `CACHE_REASONS`."""
     first = rows[0]
     if first.invalidated_at is not None:
-        return True
-    if max_age_seconds is not None and work.now() - first.entry_created_at > timedelta(seconds=max_age_seconds):
-        return True
-    return any(row.output is not None and (row.artifact_id is None or row.deleted_at is not None) for row in rows)
+        return "invalidated"
+    if max_age_seconds is not None:
+        age = work.now() - first.entry_created_at
+        # Made in the future: a clock was put back, and how old the result is cannot be told.
+        if age > timedelta(seconds=max_age_seconds) or age < -_CLOCK_TOLERANCE:
+            return "expired"
+    made = [row for row in rows if row.output is not None]
+    if any(row.deleted_at is not None for row in made):
+        return "deleted"
+    return "gone" if any(row.artifact_id is None for row in made) else None
 
 
 def claim(
@@ -169,7 +197,7 @@ def claim(
         held = work.ask(_FIND_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
         entry = _ask_entry(work, attempt.project, attempt.cache_key) if look_up else None
         taken = _take_lease(work, attempt, held)
-    return taken, None if entry is None else _read_entry(work, entry, max_age_seconds)
+    return taken, None if entry is None else _read_entry(work, entry, max_age_seconds).hit
 
 
 def _insert_lease(work: Transaction, attempt: AttemptRecord) -> Answer:

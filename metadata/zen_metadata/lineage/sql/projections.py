@@ -11,12 +11,13 @@ from sqlalchemy import bindparam, or_, select, update
 
 from zen_metadata.lineage.records import OutboxRecord
 from zen_metadata.lineage.sql.database import Database
+from zen_metadata.lineage.sql.liveness import all_live, ask_live
+from zen_metadata.lineage.sql.retention import PIN
 from zen_metadata.lineage.sql.statements import ListStatement, Statement, columns_of, insert_new
 from zen_metadata.lineage.sql.tables import applied_events, file_digests, links, outbox
 from zen_metadata.lineage.sql.transaction import Transaction
 
 _POLL_SECONDS = 0.05
-_PIN = "pin"
 
 _PENDING = (
     select(*columns_of(outbox, OutboxRecord))
@@ -148,15 +149,16 @@ def claim_once(work: Transaction, event_id: str) -> bool:
     return work.ask(_INSERT_APPLIED, {"event_id": event_id, "applied_at": work.now()}).count() > 0
 
 
-def pin_artifact(work: Transaction, run_id: str, name: str, artifact_id: str) -> str:
+def pin_artifact(work: Transaction, run_id: str, name: str, artifact_id: str) -> str | None:
     """See `LineageStore.pin_artifact`. A pin is a link: what a run's word for an artifact leads to."""
-    save_link(work, _PIN, _pin(run_id, name), artifact_id)
-    return find_pins(work, run_id, [name])[name]
+    if all_live(ask_live(work, [artifact_id])):
+        save_link(work, PIN, _pin(run_id, name), artifact_id)
+    return find_pins(work, run_id, [name]).get(name)
 
 
 def find_pins(work: Transaction, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
     """See `LineageStore.find_pins`."""
-    found = find_links(work, _PIN, [_pin(run_id, name) for name in names])
+    found = find_links(work, PIN, [_pin(run_id, name) for name in names])
     return {name: found[_pin(run_id, name)] for name in names if _pin(run_id, name) in found}
 
 

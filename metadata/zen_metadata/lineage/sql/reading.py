@@ -44,16 +44,6 @@ _NAMES = (
 )
 _FIND_NAMES = Statement(_NAMES)
 _FIND_NAME = Statement(_NAMES.where(artifact_names.c.name == bindparam("of_name")))
-_VERSIONS = select(*ARTIFACT_COLUMNS).where(
-    artifacts.c.project == bindparam("of_project"),
-    artifacts.c.name == bindparam("of_name"),
-    artifacts.c.pipeline == bindparam("of_pipeline"),
-    artifacts.c.kind == "value",
-)
-_FIND_VERSION = Statement(_VERSIONS.where(artifacts.c.version == bindparam("of_version")))
-_FIND_LATEST = Statement(
-    _VERSIONS.where(artifacts.c.deleted_at.is_(None)).order_by(artifacts.c.version.desc()).limit(1)
-)
 _FIND_PRODUCERS = ListStatement(
     lambda items: (
         select(artifacts.c.artifact_id, attempt_inputs.c.artifact_id.label("source_id"))
@@ -122,16 +112,6 @@ def find_artifact_names(work: Transaction, project: str, name: str | None) -> Se
     else:
         found = work.rows(_FIND_NAME, {"of_project": project, "of_name": name})
     return [(row.pipeline, row.name) for row in found]
-
-
-def find_version(
-    work: Transaction, project: str, pipeline: str, name: str, version: int | None
-) -> ArtifactRecord | None:
-    """See `LineageStore.find_version`."""
-    key = {"of_project": project, "of_pipeline": pipeline, "of_name": name}
-    named = {**key, "of_version": version}
-    row = work.row(_FIND_LATEST, key) if version is None else work.row(_FIND_VERSION, named)
-    return None if row is None else ArtifactRecord(*row)
 
 
 def find_runs(

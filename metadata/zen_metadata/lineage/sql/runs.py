@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -39,6 +39,10 @@ def _of_content(table: Any) -> Any:
 _IR_EXISTS = Statement(select(irs.c.digest).where(_of_content(irs)))
 _CODE_EXISTS = Statement(select(codes.c.digest).where(_of_content(codes)))
 _ENVIRONMENT_EXISTS = Statement(select(environments.c.digest).where(_of_content(environments)))
+_LEFT_OUT = Statement(select(code_bundles.c.left_out).where(_of_content(code_bundles)))
+_SET_LEFT_OUT = Statement(
+    update(code_bundles).where(_of_content(code_bundles), code_bundles.c.left_out.is_(None)), ("left_out",)
+)
 
 
 def open_run(database: Database, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
@@ -126,6 +130,26 @@ def save_ir(database: Database, project: str, digest: str, document: Mapping[str
 def save_code(database: Database, project: str, digest: str, document: Mapping[str, Any]) -> None:
     """See `LineageStore.save_code`."""
     _save_once(database, _CODE_EXISTS, _INSERT_CODE, {"project": project, "digest": digest, "document": document})
+
+
+def save_left_out(database: Database, project: str, digest: str, left_out: Sequence[Mapping[str, str]]) -> None:
+    """See `LineageStore.save_left_out`."""
+    key = {"of_project": project, "of_digest": digest}
+
+    def save(work: Transaction) -> None:
+        values = {"left_out": list(left_out)}
+        work.send(_INSERT_BUNDLE, {"project": project, "digest": digest, "created_at": work.now(), **values})
+        work.send(_SET_LEFT_OUT, {**key, **values})  # a run that knew of nothing may have made the row
+
+    if database.read(lambda work: find_left_out(work, project, digest)) is None:
+        database.write(save)
+
+
+def find_left_out(work: Transaction, project: str, digest: str) -> Sequence[Mapping[str, str]] | None:
+    """See `LineageStore.find_left_out`; None where nothing was recorded."""
+    row = work.row(_LEFT_OUT, {"of_project": project, "of_digest": digest})
+    found: Sequence[Mapping[str, str]] | None = row and row.left_out
+    return found
 
 
 def _save_once(database: Database, exists: Statement, insert: Statement, values: dict[str, Any]) -> None:

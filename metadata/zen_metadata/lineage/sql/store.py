@@ -14,8 +14,11 @@ from zen_metadata.lineage.records import (
     AttemptStart,
     CachedResult,
     CommitResult,
+    EarlierAttempt,
     Lease,
+    LookUp,
     OutboxRecord,
+    RollbackRecord,
     RunRecord,
     RunStatus,
     StepRunOutputs,
@@ -23,7 +26,20 @@ from zen_metadata.lineage.records import (
     StepRunState,
     StepRunStatus,
 )
-from zen_metadata.lineage.sql import attempts, caching, outputs, projections, reading, runs, states
+from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OpenRun, Tombstone
+from zen_metadata.lineage.sql import (
+    attempts,
+    cache_reading,
+    caching,
+    earlier,
+    naming,
+    outputs,
+    projections,
+    reading,
+    retention,
+    runs,
+    states,
+)
 from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.engine import make_engine
 from zen_metadata.lineage.sql.schema import prepare
@@ -68,8 +84,16 @@ class SqlLineageStore:
         """Store what a fingerprint covers, once per fingerprint."""
         runs.save_code(self._database, project, digest, document)
 
+    def save_left_out(self, project: str, digest: str, left_out: Sequence[Mapping[str, str]]) -> None:
+        """Record which files of the project a code bundle lacks. The first one wins."""
+        runs.save_left_out(self._database, project, digest, left_out)
+
     def find_cached(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> CachedResult | None:
         """The cache entry of a key, if it may still be used."""
+        return self.look_up(project, cache_key, max_age_seconds=max_age_seconds).hit
+
+    def look_up(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> LookUp:
+        """The same, with the reason where there is an entry that may not be used."""
         return self._database.read(lambda work: caching.find_entry(work, project, cache_key, max_age_seconds))
 
     def start_attempt(
@@ -80,11 +104,18 @@ class SqlLineageStore:
         lease: bool,
         look_up: bool,
         max_age_seconds: float | None = None,
+        but_not: str | None = None,
     ) -> AttemptStart:
         """Begin an attempt: with a lease, a holder or a hit."""
         return self._database.write(
             lambda work: attempts.start_attempt(
-                work, step_run, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds
+                work,
+                step_run,
+                attempt,
+                lease=lease,
+                look_up=look_up,
+                max_age_seconds=max_age_seconds,
+                but_not=but_not,
             )
         )
 
@@ -115,9 +146,14 @@ class SqlLineageStore:
         """Whether the caller is the first to claim this id."""
         return self._database.write(lambda work: projections.claim_once(work, event_id))
 
-    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str:
-        """Let an artifact stand for a name in a run; answer with the one that does."""
+    def pin_artifact(self, run_id: str, name: str, artifact_id: str) -> str | None:
+        """Let an artifact stand for a name in a run; answer with the one that does, None if it is deleted."""
         return self._database.write(lambda work: projections.pin_artifact(work, run_id, name, artifact_id))
+
+    def adopt_artifacts(self, records: Sequence[ArtifactRecord]) -> None:
+        """Record artifacts of another store under their own ids, without the runs that made them."""
+        if records:
+            self._database.write(lambda work: attempts.adopt_artifacts(work, records))
 
     def find_pins(self, run_id: str, names: Sequence[str]) -> Mapping[str, str]:
         """The artifacts that stand for names in a run, by name."""
@@ -190,8 +226,24 @@ class SqlLineageStore:
         return self._database.read(lambda work: reading.find_artifact_names(work, project, name))
 
     def find_version(self, project: str, pipeline: str, name: str, version: int | None) -> ArtifactRecord | None:
-        """One version of an artifact, deleted or not; without a version, the latest that is not deleted."""
-        return self._database.read(lambda work: reading.find_version(work, project, pipeline, name, version))
+        """One version of an artifact, deleted or not; without a version, the one that the name stands for."""
+        return self._database.read(lambda work: naming.find_version(work, project, pipeline, name, version))
+
+    def find_rolled_back(self, project: str) -> Mapping[tuple[str, str], int]:
+        """The versions that stand for names because somebody rolled them back, by pipeline and name."""
+        return self._database.read(lambda work: naming.find_rolled_back(work, project))
+
+    def find_rollbacks(self, project: str, pipeline: str, name: str) -> Sequence[RollbackRecord]:
+        """Every rollback of a name, newest first."""
+        return self._database.read(lambda work: naming.find_rollbacks(work, project, pipeline, name))
+
+    def roll_back(
+        self, project: str, pipeline: str, name: str, version: int, *, by: str, reason: str
+    ) -> RollbackRecord:
+        """Let a name stand for this version until a later one is made."""
+        return self._database.write(
+            lambda work: naming.roll_back(work, project, pipeline, name, version, by=by, reason=reason)
+        )
 
     def find_runs(
         self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
@@ -211,6 +263,10 @@ class SqlLineageStore:
         """What fingerprints cover, by their digests; unknown ones are left out."""
         return self._database.read(lambda work: reading.get_codes(work, project, digests))
 
+    def find_left_out(self, project: str, digest: str) -> Sequence[Mapping[str, str]]:
+        """Which files of the project a code bundle lacks."""
+        return self._database.read(lambda work: runs.find_left_out(work, project, digest) or ())
+
     def get_environment(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An environment snapshot."""
         return self._database.read(lambda work: reading.get_environment(work, project, digest))
@@ -226,6 +282,14 @@ class SqlLineageStore:
     def get_step_run_records(self, step_run_ids: Sequence[str]) -> Mapping[str, StepRunRecord]:
         """The step runs by id; unknown ids are left out."""
         return self._database.read(lambda work: reading.get_step_run_records(work, step_run_ids))
+
+    def find_earlier_attempts(
+        self, project: str, pipeline: str, steps: Sequence[str], *, before: datetime, but_run: str
+    ) -> Sequence[EarlierAttempt]:
+        """What later attempts at these steps are compared with, newest first."""
+        return self._database.read(
+            lambda work: earlier.find_earlier_attempts(work, project, pipeline, steps, before=before, but_run=but_run)
+        )
 
     def find_step_statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, StepRunStatus]]:
         """For many runs at once: the status of each step run but hooks."""
@@ -248,3 +312,73 @@ class SqlLineageStore:
     def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
         """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""
         return self._database.read(lambda work: reading.find_consumers(work, artifact_ids))
+
+    # -- cleaning up ---------------------------------------------------------------------------------------------
+
+    def list_artifacts(self, *, after: str = "") -> Sequence[ArtifactFacts]:
+        """The next page of all artifacts of all projects, by id."""
+        return self._database.read(lambda work: retention.list_artifacts(work, after))
+
+    def find_open_runs(self, *, since: datetime) -> Sequence[OpenRun]:
+        """Runs that may go on, as far as their records tell."""
+        return self._database.read(lambda work: retention.find_open_runs(work, since))
+
+    def find_oldest_running(self, *, since: datetime) -> datetime | None:
+        """When the oldest attempt began that runs."""
+        return self._database.read(lambda work: retention.find_oldest_running(work, since))
+
+    def find_used(self, artifact_ids: Sequence[str], in_use: InUse) -> set[str]:
+        """Those of the artifacts that an open run uses."""
+        return self._database.read(lambda work: retention.find_used(work, artifact_ids, in_use))
+
+    def find_same_content(self, records: Sequence[ArtifactRecord]) -> Sequence[ArtifactRecord]:
+        """All artifacts that live and share their value or their bytes with one of these."""
+        return self._database.read(lambda work: retention.find_same_content(work, records))
+
+    def bury_unused(self, artifact_ids: Sequence[str], tombstone: Tombstone, in_use: InUse) -> Sequence[str]:
+        """Make tombstones of those that may go; answer which."""
+        return self._database.write(lambda work: retention.bury_unused(work, artifact_ids, tombstone, in_use))
+
+    def bury(self, artifact_ids: Sequence[str], tombstone: Tombstone) -> None:
+        """Make tombstones of these artifacts, whoever uses them."""
+        self._database.write(lambda work: retention.bury(work, artifact_ids, tombstone))
+
+    def find_applied_events(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the spooled events that were applied."""
+        return self._database.read(lambda work: retention.find_applied_events(work, event_ids))
+
+    def find_known_attempts(self, attempt_ids: Sequence[str]) -> set[str]:
+        """Those of the attempts that are recorded."""
+        return self._database.read(lambda work: retention.find_known_attempts(work, attempt_ids))
+
+    def find_known_runs(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of the runs of which a step is recorded."""
+        return self._database.read(lambda work: retention.find_known_runs(work, run_ids))
+
+    def find_code_digests(self) -> set[str]:
+        """The code that runs and attempts name, of all projects."""
+        return self._database.read(retention.find_code_digests)
+
+    # -- the cache, as people look at it -------------------------------------------------------------------------
+
+    def list_cache_entries(
+        self,
+        project: str,
+        *,
+        pipeline: str | None = None,
+        step: str | None = None,
+        key: str | None = None,
+        limit: int | None = None,
+    ) -> Sequence[CacheEntry]:
+        """Cache entries, newest first."""
+        return self._database.read(
+            lambda work: cache_reading.list_entries(work, project, pipeline=pipeline, step=step, key=key, limit=limit)
+        )
+
+    def invalidate_cache_entries(self, project: str, cache_keys: Sequence[str]) -> int:
+        """Let no later look-up use these entries; answer how many were in use before."""
+        return self._database.write(lambda work: cache_reading.invalidate(work, project, cache_keys))
+
+    def find_cache_use(self, project: str, *, since: datetime) -> Sequence[CacheUse]:
+        """What the cache did for each step since then."""
+        return self._database.read(lambda work: cache_reading.find_use(work, project, since))

@@ -73,6 +73,7 @@ def test_with_options_leaves_the_step_as_it_was() -> None:
         (lambda: pipeline(schedule="0 6 * * *"), "schedule cannot be '0 6 * * *'", "Schedule(cron="),
         (lambda: pipeline(tags=None), "tags cannot be None", "a list of texts"),
         (lambda: pipeline(description=3), "description cannot be 3", "write a text"),
+        (lambda: pipeline(cache="7d"), "cache cannot be '7d'", 'Cache(ttl="7d")'),
     ],
 )
 def test_an_option_that_cannot_be(make: Callable[[], Any], message: str, hint: str) -> None:

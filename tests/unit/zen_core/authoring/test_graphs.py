@@ -10,6 +10,7 @@ import pytest
 
 from zen_core import (
     Artifact,
+    Cache,
     Environment,
     Resources,
     Retry,
@@ -375,6 +376,26 @@ def test_what_cannot_be_is_told_where_it_is_written(make: Callable[[], Any]) -> 
     assert problem.code == "ZEN-D112"
     assert problem.where.startswith(f"{HERE}:")
     assert problem.hint
+
+
+def test_a_pipelines_cache_policy_is_that_of_its_steps_and_not_of_its_hooks() -> None:
+    def body() -> None:
+        total(load())
+        total.with_options(name="own", cache=Cache(ttl="1h"))(load())
+        total.with_options(name="off", cache=False)(load())
+
+    steps = _spec(body, cache=Cache(salt="2"), on_success=tell).step_by_name
+    assert {name: (step.cache.enabled, step.cache.salt) for name, step in steps.items()} == {
+        "load": (False, ""),
+        "load_2": (False, ""),
+        "load_3": (False, ""),
+        "total": (True, "2"),
+        "own": (True, ""),
+        "off": (False, ""),
+    }
+    assert not any(step.cache.enabled for step in _spec(body, cache=False).steps if step.name != "own")
+    hooks = _spec(body, cache=Cache(salt="2"), on_success=tell).hooks
+    assert [hook.cache.enabled for hook in hooks] == [False]
 
 
 def test_a_steps_environment_comes_before_the_pipelines() -> None:

@@ -9,6 +9,7 @@ import pytest
 from zen_core import Cache, Resources, Retry, Schedule
 from zen_core.authoring.option_specs import cache_spec, resource_spec, retry_spec, schedule_spec
 from zen_core.errors import DefinitionError
+from zen_core.ir.specs import CacheSpec
 
 
 def test_options_become_seconds_and_bytes() -> None:
@@ -18,7 +19,7 @@ def test_options_become_seconds_and_bytes() -> None:
     resources = resource_spec(Resources(cpu=2, memory="4Gi", gpu=1, gpu_type="a100"))
     assert resources is not None
     assert (resources.cpu, resources.memory_bytes, resources.gpu) == (2.0, 4 * 1024**3, 1)
-    cache = cache_spec(Cache(ttl="7d", wait=0, files=["b", "a"], env=["X"]), has_inputs=False, has_outputs=False)
+    cache = cache_spec(Cache(ttl="7d", wait=0, files=["b", "a"], env=["X"]), None, has_inputs=False, has_outputs=False)
     assert (cache.enabled, cache.ttl_seconds, cache.wait_seconds, cache.files) == (True, 604_800.0, 0.0, ("a", "b"))
     schedule = schedule_spec(Schedule("0  6 * * *", "Europe/Berlin", catch_up=True, start=datetime.date(2026, 1, 31)))
     assert schedule is not None
@@ -41,7 +42,25 @@ def test_an_option_that_asks_for_nothing_is_none() -> None:
 def test_what_is_cached_when_nothing_is_written(
     cache: bool | None, has_inputs: bool, has_outputs: bool, enabled: bool
 ) -> None:
-    assert cache_spec(cache, has_inputs=has_inputs, has_outputs=has_outputs).enabled is enabled
+    assert cache_spec(cache, None, has_inputs=has_inputs, has_outputs=has_outputs).enabled is enabled
+
+
+def test_a_pipelines_policy_holds_for_steps_that_are_cached_and_say_nothing() -> None:
+    around = Cache(ttl="1d", packages="all")
+    taken = cache_spec(None, around, has_inputs=True, has_outputs=True)
+    assert (taken.enabled, taken.ttl_seconds, taken.packages) == (True, 86_400.0, "all")
+    assert cache_spec(None, around, has_inputs=False, has_outputs=True) == CacheSpec(enabled=False)
+    assert not cache_spec(None, False, has_inputs=True, has_outputs=True).enabled
+    assert cache_spec(True, False, has_inputs=False, has_outputs=True) == CacheSpec(enabled=True)
+    own = cache_spec(Cache(salt="2"), around, has_inputs=True, has_outputs=True)
+    assert (own.salt, own.ttl_seconds, own.packages) == ("2", None, None)
+    assert cache_spec(None, True, has_inputs=False, has_outputs=True) == CacheSpec(enabled=False)
+
+
+def test_the_packages_that_are_imported_are_no_word_in_the_ir() -> None:
+    spec = cache_spec(Cache(packages="imported"), None, has_inputs=True, has_outputs=True)
+    assert spec == CacheSpec(enabled=True)
+    assert cache_spec(Cache(packages="none"), None, has_inputs=True, has_outputs=True).packages == "none"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +76,7 @@ def test_what_is_cached_when_nothing_is_written(
         (lambda: Resources(gpu=0), "Resources(gpu=…) cannot be 0", "from 1"),
         (lambda: Resources(gpu_type="a100"), "Resources(gpu_type=…) cannot be 'a100'", "gpu=1"),
         (lambda: Cache(ttl=0), "Cache(ttl=…) cannot be 0", "cache=False"),
+        (lambda: Cache(packages="some"), "Cache(packages=…) cannot be 'some'", "imported, all, none"),
         (lambda: Cache(files="rules.json"), "Cache(files=…) cannot be 'rules.json'", "a list of paths"),
         (lambda: Cache(env=["A B"]), "Cache(env=…) cannot be ['A B']", "variables' names"),
         (lambda: Cache(salt=3), "Cache(salt=…) cannot be 3", "a text"),

@@ -46,11 +46,30 @@ def test_check_fails_for_what_differs_and_writes_nothing(project):
     assert emitted.read_text().endswith("# by hand\n")
 
 
+def test_a_file_that_the_bundle_leaves_out_is_told_and_changes_no_byte(project):
+    package = project.root / "heavy_helpers"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    pipeline = project.root / f"{project.module}.py"
+    pipeline.write_text(f"import heavy_helpers\n{pipeline.read_text()}")
+    with (package / "weights.bin").open("wb") as file:
+        file.truncate(2 * 2**30)
+    result = compile_(project)
+    assert result.exit_code == 0
+    assert result.stderr == "  left out of the code: heavy_helpers/weights.bin: 2,048 MiB of data, more than 10 MiB\n"
+    [document] = json.loads(compile_(project, "--json").stdout)
+    assert document["left_out"] == [
+        {"file": "heavy_helpers/weights.bin", "reason": "2,048 MiB of data, more than 10 MiB"}
+    ]
+    (package / "weights.bin").unlink()
+    assert compile_(project, "--check").exit_code == 0, "it is the same where the file is not"
+
+
 def test_the_ir_can_be_written(project):
     result = compile_(project, "--json", target="ir")
-    assert json.loads(result.stdout) == [
-        {"target": "ir", "folder": "out", "files": ["churn.ir.json"], "changed": ["churn.ir.json"], "waived": []}
-    ]
+    files = {"files": ["churn.ir.json"], "changed": ["churn.ir.json"]}
+    nothing = {"waived": [], "unfollowed": [], "left_out": []}
+    assert json.loads(result.stdout) == [{"target": "ir", "folder": "out", **files, **nothing}]
     assert json.loads((project.root / "out" / "churn.ir.json").read_text())["name"] == "churn"
 
 

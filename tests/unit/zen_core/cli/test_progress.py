@@ -119,6 +119,28 @@ def test_on_a_terminal_a_map_is_one_line_with_a_count():
     assert last[2] == "- publish skipped total > 100 is false"
 
 
+def test_in_the_end_the_list_says_why_steps_ran():
+    progress, written = live()
+    progress.run_started("aaaa1111-0000", ("numbers", "fit", "grow", "total"))
+    progress.step_finished("numbers", "cached", 0.0, "")
+    for step in ("fit", "grow"):
+        progress.map_started(step, 2)
+        for index in range(2):
+            progress.step_finished(f"{step}[{index}]", "completed", 0.1, "")
+    progress.step_finished("total", "failed", 0.1, "ValueError: no")
+    code = "code changed: features.scale"
+    reasons = {"numbers": "nothing changed", "fit[0]": code, "fit[1]": code, "grow[0]": code, "grow[1]": "refresh"}
+    progress.explain({**reasons, "total": "input xs changed"})
+    progress.close()
+    last = rows(written)[-5:-1]
+    assert last[0].endswith("✓ numbers cached nothing changed")
+    assert last[1:] == [
+        f"✓ fit completed 2/2 {code}",
+        "✓ grow completed 2/2",
+        "✗ total failed 0.10 s ValueError: no",
+    ]
+
+
 def test_retries_of_elements_are_told_within_the_same_few_lines():
     written = io.StringIO()
     progress = PlainProgress(written)

@@ -1,10 +1,12 @@
+import contextlib
 import io
 import json
+import os
 import zipfile
 
 import pytest
 
-from zen_core.codegen.bundle import build_bundle
+from zen_core.codegen.bundle import MOST_LISTED, LeftOut, build_bundle, find_local_code
 from zen_core.codegen.import_roots import ImportRoots
 from zen_core.contract.code_bundle import code_digest
 from zen_core.contract.settings import load_settings
@@ -148,12 +150,112 @@ def test_a_link_out_of_the_project_is_refused_and_one_inside_is_followed(project
         bundle_of(root)
 
 
-def test_a_bundle_that_is_too_large_is_refused_with_the_file(project):
+def test_a_large_file_that_is_no_python_is_left_out_and_told(project):
+    before = bundle_of(project())
     root = project()
-    with (root / "flows" / "big.bin").open("wb") as file:
+    with (root / "flows" / "model.bin").open("wb") as file:
+        file.truncate(2 * 2**30)
+    after = bundle_of(root)
+    assert after.left_out == (LeftOut("flows/model.bin", "2,048 MiB of data, more than 10 MiB"),)
+    assert (before.digest, before.left_out) == (after.digest, ()), "it is the same wherever the file is not"
+
+
+def test_of_very_many_files_that_are_left_out_the_first_are_named(project):
+    root = project()
+    for number in range(MOST_LISTED + 7):
+        with (root / "flows" / f"image_{number:03}.bin").open("wb") as file:
+            file.truncate(11 * 2**20)
+    left_out = bundle_of(root).left_out
+    assert left_out[0].file == "flows/image_000.bin"
+    assert left_out[MOST_LISTED:] == (LeftOut("…", "and 7 more"),)
+
+
+def test_a_large_file_that_is_declared_goes_in_but_not_beyond_the_largest_bundle(project):
+    root = project(toml='[code]\ninclude = ["flows/model.bin", "late_helper"]\n')
+    with (root / "flows" / "model.bin").open("wb") as file:
+        file.truncate(11 * 2**20)
+        assert "flows/model.bin" in bundle_of(root).names
         file.truncate(101 * 2**20)
-    with pytest.raises(BundleError, match=r"flows/big\.bin"):
+    with pytest.raises(BundleError, match=r"larger than 100 MiB; the limit is passed at flows/model\.bin"):
         bundle_of(root)
+    local = local_code(root)
+    assert local.left_out == (LeftOut("flows/model.bin", "the code bundle would be larger than 100 MiB"),)
+    assert local.pack().names == ("late_helper.py", "zen.settings.json")
+
+
+@pytest.fixture
+def nobody():
+    """Lets a block run as a user for whom permissions count; the project must lie where that user gets to."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return contextlib.nullcontext
+
+    @contextlib.contextmanager
+    def become():
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return become
+
+
+@pytest.fixture
+def open_project(project, tmp_path):
+    """The project, below folders that everybody may enter."""
+    root = project()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and "pytest-of" in str(folder):
+            folder.chmod(0o755)
+    return root
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are those of POSIX")
+def test_what_cannot_be_read_is_left_out_and_only_needed_code_fails_the_compilation(open_project, nobody):
+    root = open_project
+    (root / "flows" / "base.sql").chmod(0)
+    (root / "flows" / "private").mkdir(mode=0)
+    with nobody():
+        assert bundle_of(root).left_out == (
+            LeftOut("flows/base.sql", "it cannot be read: Permission denied"),
+            LeftOut("flows/private", "it cannot be read: Permission denied"),
+        )
+    (root / "late_helper.py").chmod(0)
+    with nobody():
+        with pytest.raises(BundleError, match=r"late_helper\.py is needed by the pipeline, and it cannot be read"):
+            bundle_of(root)
+        assert {item.file for item in local_code(root).left_out} == {
+            "flows/base.sql",
+            "flows/private",
+            "late_helper.py",
+        }
+
+
+def local_code(root, modules=("flows.churn",)):
+    return find_local_code(load_settings(root, environ={}), modules)
+
+
+def test_the_code_of_a_local_run_has_the_digest_of_its_bundle(project):
+    root = project()
+    assert local_code(root).digest == bundle_of(root).digest
+    assert local_code(root).pack() == bundle_of(root)
+
+
+def test_what_would_fail_a_compilation_is_left_out_of_the_code_of_a_local_run(project):
+    root = project({"flows/credentials.py": "KEY = 1\n"}, toml='[code]\ninclude = ["flows/credentials.py", "gone"]\n')
+    assert local_code(root).left_out == (
+        LeftOut("flows/credentials.py", "its name says that it holds a secret"),
+        LeftOut("gone", "is not there"),
+    )
+
+
+def test_a_file_that_changes_after_the_run_began_is_not_taken_for_what_ran(project):
+    root = project()
+    code = local_code(root)
+    (root / "flows" / "churn.py").write_text("import other\n")
+    assert code.pack() is None
+    (root / "flows" / "churn.py").unlink()
+    assert code.pack() is None
 
 
 def test_the_chosen_stack_travels(project):

@@ -12,26 +12,28 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Import a text as a module of a project, and answer with the plain function `f` in it."""
+    """Import a text as the one module of a project of its own; answer with the plain function `f`, and its project."""
 
     def load_text(text, name="f"):
-        module_name = f"fingerprint_case_{next(NUMBERS)}"
-        path = tmp_path / f"{module_name}.py"
+        folder = tmp_path / str(next(NUMBERS))
+        folder.mkdir()
+        path = folder / "fingerprint_case.py"
         path.write_text(text, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(module_name, path)
+        spec = importlib.util.spec_from_file_location("fingerprint_case", path)
         module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, module_name, module)
+        monkeypatch.setitem(sys.modules, "fingerprint_case", module)
         spec.loader.exec_module(module)
         found = getattr(module, name)
-        return getattr(found, "function", found)
+        return getattr(found, "function", found), ImportRoots((folder,))
 
     return load_text
 
 
 @pytest.fixture
-def fingerprint(load, tmp_path):
+def fingerprint(load):
     def of(text):
-        return fingerprint_step(load(text), roots=ImportRoots((tmp_path,)))
+        function, roots = load(text)
+        return fingerprint_step(function, roots=roots)
 
     return of
 
@@ -100,47 +102,42 @@ def test_the_digest_is_pinned(fingerprint):
     )
     found = fingerprint(text)
     assert (found.scope, found.digest) == (
-        "function",
-        "sha256:55c2ffa92b01d7414bddd05138866f2863c932afe0c40f7aa7f79e00b5fe0107",
+        "project",
+        "sha256:f73c2dacb9f105fc3387a46e54c836424ce1229fc6b4dbfec86fcb1cb4a02a2c",
     )
 
 
 def test_deep_expressions_are_no_problem(fingerprint):
     text = "def f(x):\n    return " + " + ".join(["x"] * 2_000) + "\n"
-    assert fingerprint(text).scope == "function"
+    assert fingerprint(text).scope == "project"
 
 
-def test_a_decorator_that_hides_the_function_does_not_hide_its_code(load, tmp_path):
+def test_a_decorator_that_hides_the_function_does_not_hide_its_code(fingerprint):
     """Two functions under one careless decorator must not share a cache entry."""
     text = "def hide(g):\n    return lambda x: g(x)\n\n@hide\ndef f(x):\n    return x + {}\n"
-    roots = ImportRoots((tmp_path,))
-    first, second = (fingerprint_step(load(text.format(number)), roots=roots) for number in (1, 2))
-    assert first.digest != second.digest
+    assert fingerprint(text.format(1)).digest != fingerprint(text.format(2)).digest
 
 
-def test_a_decorator_that_wraps_properly_is_looked_through(load, tmp_path):
+def test_a_decorator_that_wraps_properly_is_looked_through(fingerprint):
     text = (
         "import functools\n\ndef hide(g):\n    @functools.wraps(g)\n    def wrapper(x):\n        return g(x)\n"
         "    return wrapper\n\n@hide\ndef f(x):\n    return x + {}\n"
     )
-    roots = ImportRoots((tmp_path,))
-    first, second = (fingerprint_step(load(text.format(number)), roots=roots) for number in (1, 2))
-    assert first.scope == "function"
+    first, second = fingerprint(text.format(1)), fingerprint(text.format(2))
+    assert first.scope == "project"
     assert first.digest != second.digest
 
 
-def test_closed_over_values_count(load, tmp_path):
+def test_closed_over_values_count(fingerprint):
     text = "def make(k):\n    def f(x):\n        return x * k\n    return f\n\nf = make({})\n"
-    roots = ImportRoots((tmp_path,))
-    digests = {fingerprint_step(load(text.format(value)), roots=roots).digest for value in ("1", "'1'", "object()")}
-    assert len(digests) == 3
+    assert len({fingerprint(text.format(value)).digest for value in ("1", "'1'", "object()")}) == 3
 
 
-def test_functions_that_close_over_one_another_end(load, tmp_path):
+def test_functions_that_close_over_one_another_end(fingerprint):
     text = (
         "def make():\n    def f():\n        return g()\n    def g():\n        return f()\n    return f\n\nf = make()\n"
     )
-    assert fingerprint_step(load(text), roots=ImportRoots((tmp_path,))).digest
+    assert fingerprint(text).digest
 
 
 def test_a_function_without_source_is_known_by_its_bytecode():
@@ -153,13 +150,12 @@ def test_a_function_without_source_is_known_by_its_bytecode():
     assert first.digest == same.digest != other.digest
 
 
-def test_third_party_packages_that_the_code_uses_are_found(fingerprint, tmp_path):
-    (tmp_path / "own_helper.py").write_text("x = 1\n")
+def test_third_party_packages_that_the_code_uses_are_found(fingerprint):
     text = (
         "import json, os.path\nimport click\nfrom pydantic import BaseModel as Model\nimport jinja2 as unused\n"
         "from zen_core import step\n\n"
         "@step\ndef f(x: Model, y: 'rich.Table' = None, z=click.Path):\n"
-        "    import sqlalchemy.sql\n    from alembic import op\n    import own_helper\n    from . import sibling\n"
+        "    import sqlalchemy.sql\n    from alembic import op\n    import fingerprint_case\n"
         "    return json, x.unused\n"
     )
     assert fingerprint(text).imports == ("alembic", "click", "pydantic", "sqlalchemy")
@@ -169,3 +165,41 @@ def test_a_package_that_is_not_installed_here_counts_too(fingerprint):
     found = fingerprint("def f():\n    import mlflow_of_the_worker, mlflow\n")
     assert found.imports == ("mlflow", "mlflow_of_the_worker")
     assert found.imports_mlflow
+
+
+def test_a_file_that_changed_after_it_was_imported_is_nobody_elses_result(tmp_path, monkeypatch):
+    """The process goes on with the old code: what it makes must not be kept as the new code's."""
+    path, name = tmp_path / "edited_case.py", "edited_case"
+    path.write_text("def f(x):\n    return x + 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module(name)
+    roots = ImportRoots((tmp_path,))
+    before = fingerprint_step(module.f, roots=roots)
+    path.write_text("def f(x):\n    return x + 2\n")
+    stale = [fingerprint_step(module.f, roots=roots) for _ in range(2)]
+    assert len({before.digest, *(item.digest for item in stale)}) == 3
+    assert "changed since it was imported" in stale[0].unfollowed[0].what
+    importlib.invalidate_caches()
+    (tmp_path / "__pycache__").exists() and [item.unlink() for item in (tmp_path / "__pycache__").iterdir()]
+    after = fingerprint_step(importlib.reload(module).f, roots=roots)
+    assert not after.unfollowed
+    assert after.digest not in {before.digest, *(item.digest for item in stale)}
+    sys.modules.pop(name)
+
+
+def test_another_encoding_and_line_endings_are_read_as_python_reads_them(load, tmp_path, monkeypatch):
+    digests = set()
+    for number, data in enumerate(
+        (
+            "# coding: utf-8\nNAME = 'größe'\n\n\ndef f():\n    return NAME\n".encode(),
+            "# coding: latin-1\r\nNAME = 'größe'\r\n\r\n\r\ndef f():\r\n    return NAME\r\n".encode("latin-1"),
+        )
+    ):
+        folder = tmp_path / f"encoded_{number}"
+        folder.mkdir()
+        (folder / "encoded_case.py").write_bytes(data)
+        spec = importlib.util.spec_from_file_location("encoded_case", folder / "encoded_case.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        digests.add(fingerprint_step(module.f, roots=ImportRoots((folder,))).digest)
+    assert len(digests) == 1

@@ -19,7 +19,7 @@ def test_holds_the_ir_and_a_fingerprint_for_each_step():
     assert (manifest.project, manifest.pipeline, manifest.zen_version) == ("shop", "diamond", zen_core.__version__)
     assert manifest.ir == CASE.spec.to_json()
     assert list(manifest.fingerprints) == ["load", "left", "right", "join"]
-    assert manifest.steps["join"].fingerprint.scope == "function"
+    assert manifest.steps["join"].fingerprint.scope == "project"
     assert manifest.fingerprints["left"] != manifest.fingerprints["right"]
 
 

@@ -27,6 +27,7 @@ def _key(**changes: Any) -> CacheKey:
         {"code": "sha256:d"}, {"inputs": {"frame": "sha256:g"}}, {"inputs": {"data": "sha256:f"}}, {"inputs": {}},
         {"outputs": {"model": "int"}}, {"packages": {"pandas": "2.3"}}, {"files": {"rules.json": "sha256:s"}},
         {"environment": {"REGION": "us"}}, {"environment": {}}, {"salt": ""}, {"salt": "2"},
+        {"all_packages": "sha256:p"},
     ],
 )  # fmt: skip
 def test_each_part_counts(change: dict[str, Any]) -> None:

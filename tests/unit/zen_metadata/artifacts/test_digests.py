@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import zoneinfo
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,8 @@ import pandas
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from zen_metadata.artifacts.digests import UndigestibleError, digest_object
+from zen_metadata.artifacts.digests import UncertainDigest, UndigestibleError, digest_object
+from zen_metadata.artifacts.store import ArtifactStore
 
 MODELS = """
 import sys, warnings
@@ -179,6 +181,10 @@ DIFFERENT = [
     local_class(1),
     local_class(1)(3),
     local_class(2),
+    property(len),
+    property(None, len),
+    staticmethod(len),
+    classmethod(len),
     functools.partial(adder, 1),
     functools.partial(adder, 2),
     re.compile("a"),
@@ -186,6 +192,10 @@ DIFFERENT = [
     collections.OrderedDict(a=1, b=2),
     collections.OrderedDict(b=2, a=1),
     collections.Counter("aab"),
+    collections.defaultdict(list, a=1),
+    collections.defaultdict(dict, a=1),
+    zoneinfo.ZoneInfo("Europe/Berlin"),
+    zoneinfo.ZoneInfo("Europe/Paris"),
     collections.deque([1]),
     Slots(1, 2),
     Slots(2, 1),
@@ -252,6 +262,38 @@ def test_a_function_that_refers_to_itself() -> None:
 def test_what_has_no_content_cannot_be_digested(value: object) -> None:
     with pytest.raises(UndigestibleError, match="cannot pickle"):
         digest_object(value)
+
+
+class Views:
+    """What it keeps can be pickled, and not taken apart."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = dict.fromkeys(keys).keys()
+
+
+def test_a_digest_that_cannot_be_promised_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    digest = digest_object([Views("a")])
+    assert isinstance(digest, UncertainDigest)
+    assert digest.doubt == "a dict_keys in it can only be told by its pickle"
+    assert digest != digest_object([Views("b")])
+    assert not isinstance(digest_object([SimpleNamespace(a=1)]), UncertainDigest)
+
+    store = ArtifactStore(str(tmp_path / "store"))
+    stored = store.save(Views("a"), scratch=tmp_path, where="output 'result' of step 'train'")
+
+    assert stored.metadata["nondeterministic"] == digest.doubt
+    assert type(stored.digest) is str
+    (message,) = [message for message in caplog.messages if "may differ" in message]
+    assert message.startswith("output 'result' of step 'train': the digest of this ")
+    assert "Views may differ between processes though the value is equal: a dict_keys in it" in message
+    assert "nondeterministic" not in store.save([1], scratch=tmp_path).metadata
+
+
+def test_cycles_do_not_depend_on_the_order_of_a_dict() -> None:
+    first, second = Node("a"), Node("b")
+    first.next, second.next = second, first
+
+    assert digest_object({"x": first, "y": second}) == digest_object({"y": second, "x": first})
 
 
 def test_too_deep() -> None:

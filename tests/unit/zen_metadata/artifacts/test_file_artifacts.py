@@ -107,6 +107,35 @@ def test_an_address_is_no_file(local_store: ArtifactStore, scratch: Path) -> Non
         local_store.save(File("s3://bucket/model.bin"), scratch=scratch)
 
 
+CHANGES = {
+    "another file": lambda folder: (folder / "a").write_text("c"),
+    "one file more": lambda folder: (folder / "c").write_text("c"),
+    "one file less": lambda folder: (folder / "a").unlink(missing_ok=True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_folder_that_changes_while_it_is_stored(
+    local_store: ArtifactStore, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).write_text(name)
+    read = files.read_blocks
+
+    def changing(path: Path) -> Iterator[memoryview]:
+        yield from read(path)
+        if path.name == "b":
+            CHANGES[change](folder)
+
+    monkeypatch.setattr("zen_metadata.artifacts.formats.files.read_blocks", changing)
+
+    with pytest.raises(OutputError, match="the folder 'pages' changed while it was being stored"):
+        local_store.save(folder, scratch=scratch)
+    assert local_store.list() == []
+
+
 def test_a_file_that_changes_while_it_is_stored(
     local_store: ArtifactStore, scratch: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

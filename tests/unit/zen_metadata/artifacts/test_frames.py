@@ -52,6 +52,7 @@ FRAMES = {
     "multi index": Frame({"a": TWO}, index=pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", None])),
     "range index": Frame({"a": TWO}, index=pandas.RangeIndex(5, 9, 2, name="q")),
     "day index": Frame({"a": range(100)}, index=pandas.date_range("2026", periods=100, freq="h", tz="Europe/Berlin")),
+    "day index without rows": Frame({"a": [1]}, index=pandas.date_range("2026", periods=1, freq="D")).iloc[:0],
     "category index": Frame({"a": [1]}, index=pandas.CategoricalIndex([1], categories=[2, 1])),
     "period index": Frame({"a": TWO}, index=pandas.period_range("2026", periods=2, freq="M")),
     "duration index": Frame({"a": TWO}, index=pandas.timedelta_range("1s", periods=2)),

@@ -4,8 +4,11 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import ipaddress
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pydantic
@@ -30,6 +33,51 @@ class Point:
 class Report(pydantic.BaseModel):
     title: str
     scores: dict[str, float] = {}
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Anything(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    value: Any
+
+
+class Outer(pydantic.BaseModel):
+    size: int = pydantic.Field(alias="Size")
+    width: int = pydantic.Field(validation_alias=pydantic.AliasChoices("w", "Width"))
+    hidden: str = pydantic.Field(default="", exclude=True)
+    inner: Report | Point
+    site: pydantic.HttpUrl | None = None
+
+
+class Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+
+    day: datetime.date
+    price: decimal.Decimal
+
+
+@dataclasses.dataclass
+class Derived:
+    parts: list[int]
+    total: int = dataclasses.field(init=False)
+    notes: list[str] = dataclasses.field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.total = sum(self.parts)
+
+
+@dataclasses.dataclass
+class Greedy:
+    items: list[int]
+    more: dataclasses.InitVar[int] = 0
+
+    def __post_init__(self, more: int) -> None:
+        self.items = [*self.items, 1]
 
 
 RoundTrip = Callable[[object], object]
@@ -57,6 +105,61 @@ def test_plain_values_come_back_as_they_were(round_trip: RoundTrip, value: objec
 
     assert loaded == value
     assert type(loaded) is type(value)
+
+
+DERIVED = Derived([1, 2])
+DERIVED.notes.append("added later")
+MODELS = [
+    Anything(value=float("inf")),
+    Anything(value=decimal.Decimal("1.5")),
+    Anything(value=b"\xff"),
+    Anything(value=(1, {2: {"b", "a"}}), more=[datetime.date(2026, 1, 1)]),
+    Anything(value=Report(title="in", scores={"a": 1.0})),
+    Outer(Size=1, w=2, hidden="kept", inner=Point(1, (2,)), site="https://example.com/a"),
+    Strict(day=datetime.date(2026, 1, 1), price=decimal.Decimal("1.50")),
+    DERIVED,
+    [Access.READ | Access.WRITE, Access(0)],
+    ipaddress.ip_network("10.0.0.0/8"),
+]
+
+
+@pytest.mark.parametrize("value", MODELS, ids=lambda value: type(value).__name__)
+def test_models_and_dataclasses_come_back_with_all_their_fields(
+    local_store: ArtifactStore, scratch: Path, value: object
+) -> None:
+    stored = local_store.save(value, scratch=scratch)
+    loaded = local_store.load(stored, into=type(value), scratch=scratch)
+
+    assert stored.serializer == "json"
+    assert loaded == value == local_store.load(stored, scratch=scratch)
+    assert repr(loaded) == repr(value)
+    assert local_store.save(loaded, scratch=scratch).digest == stored.digest
+
+
+def test_nan_in_a_model_is_not_none(local_store: ArtifactStore, scratch: Path) -> None:
+    stored = local_store.save(Anything(value=float("nan")), scratch=scratch)
+
+    assert math.isnan(local_store.load(stored, scratch=scratch).value)
+    assert stored.digest != local_store.save(Anything(value=None), scratch=scratch).digest
+
+
+def test_a_class_that_does_not_give_its_fields_back_is_pickled(
+    local_store: ArtifactStore, scratch: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    value = Greedy([1])
+    stored = local_store.save(value, scratch=scratch)
+
+    assert stored.serializer == "pickle"
+    assert local_store.load(stored, scratch=scratch) == value
+    assert "its class changes its fields when it is made of them" in caplog.text
+
+
+def test_a_hidden_secret_of_a_model_is_not_lost(local_store: ArtifactStore, scratch: Path) -> None:
+    loaded = local_store.load(
+        local_store.save(Anything(value=pydantic.SecretStr("s3cret")), scratch=scratch), scratch=scratch
+    )
+
+    assert loaded.value.get_secret_value() == "s3cret"
 
 
 def test_the_declared_class_is_used_where_the_module_has_another_name(

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from zen_core.errors import OutputError, StoreError
 from zen_metadata.artifacts import digest_object, register
+from zen_metadata.artifacts.class_code import digest_with_class
 from zen_metadata.artifacts.serializers import DeclinedError, unregister
 from zen_metadata.artifacts.store import ArtifactStore
 
@@ -67,7 +68,7 @@ def test_a_users_own_serializer(store: ArtifactStore, scratch: Path, tensor_seri
 
     assert (stored.serializer, stored.serializer_version) == ("tensor", 2)
     assert stored.location.endswith(".tensor")
-    assert stored.digest == stored.stored_digest
+    assert stored.digest == digest_with_class(stored.stored_digest, Tensor) != stored.stored_digest
     assert stored.metadata["length"] == 2
     assert store.load(stored, scratch=scratch) == Tensor([1, 2])
 

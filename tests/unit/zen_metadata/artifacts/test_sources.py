@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from pathlib import Path
 
@@ -66,6 +67,22 @@ def test_a_file_that_changed_since_it_was_looked_up(data_root: str, scratch: Pat
 
     with pytest.raises(MissingInputError, match=r"'data/churn\.csv' changed while it was being read"):
         digest_source(source)
+    with pytest.raises(MissingInputError, match="changed while it was being read"):
+        open_locally(source, scratch)
+
+
+def test_a_file_that_changed_a_moment_ago_is_not_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one tick of the file system's clock, another content of the same size would have the same version."""
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    now = path.stat().st_ctime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now + 1_000_000_000)
+    assert not find_source("x", str(tmp_path)).is_settled
+    assert not find_source(str(tmp_path), "").is_settled
+
+    monkeypatch.setattr(time, "time_ns", lambda: now + 3_000_000_000)
+    assert find_source("x", str(tmp_path)).is_settled
+    assert find_source(str(tmp_path), "").is_settled
 
 
 @pytest.mark.parametrize("reference", ["data/nothing.csv", "data/churn.csv/below"])

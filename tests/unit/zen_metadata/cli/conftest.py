@@ -1,10 +1,12 @@
 """A project with runs of its own, and the command line in it."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import sys
+import textwrap
 import uuid
 from pathlib import Path
 
@@ -56,6 +58,27 @@ class Project:
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)
 
+    def write(self, **sources):
+        """Write modules, anew or for the first time; the next command imports them as they are then."""
+        for name, source in sources.items():
+            (self.root / f"{name}.py").write_text(textwrap.dedent(source))
+        self.forget_modules()
+
+    def edit(self, module, old, new):
+        """Change one place of a module."""
+        file = self.root / f"{module}.py"
+        text = file.read_text()
+        assert text.count(old) == 1, text
+        file.write_text(text.replace(old, new))
+        self.forget_modules()
+
+    def forget_modules(self):
+        """Let the next command import the project's modules as a new process would."""
+        for name, module in [*sys.modules.items()]:
+            if Path(getattr(module, "__file__", None) or "/").is_relative_to(self.root):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
     def run(self, *arguments):
         """Run the pipeline, and answer with its document, however it ended."""
         return json.loads(self.zen("run", f"{self.module}.py:churn", "--json", *arguments).stdout)
@@ -92,7 +115,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "zen.toml").write_text('project = "demo"\nmlflow_sync = "off"\n')
     (tmp_path / "rows.txt").write_text("a b c")
     (tmp_path / f"{made.module}.py").write_text(PIPELINES)
+    # Two versions of a module, written within a second and of equal length, would share their bytecode.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield made
-    for name, module in [*sys.modules.items()]:
-        if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
-            del sys.modules[name]
+    made.forget_modules()

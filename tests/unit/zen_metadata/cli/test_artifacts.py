@@ -15,7 +15,8 @@ def test_artifacts_are_listed_with_their_versions(project):
     assert models[0].keys() >= {"name", "version", "artifact_id", "digest", "type", "uri", "size_bytes"}
     head, *lines = project.zen("artifacts", "churn/model").stdout.splitlines()
     assert head.split() == ["ARTIFACT", "VERSION", "TYPE", "SIZE", "DIGEST", "RUN", "STEP", "CREATED"]
-    assert lines[0].split()[:3] == ["churn/model", "2", "dict"]
+    assert lines[0].split()[:4] == ["churn/model", "2", "current", "dict"]
+    assert lines[1].split()[:3] == ["churn/model", "1", "dict"]
     assert project.json("artifacts", "model@1")[0]["version"] == 1
 
 

@@ -71,6 +71,20 @@ def test_a_second_time_nothing_changes(project, dags):
     assert {path: path.stat().st_mtime_ns for path in dags.rglob("*") if path.is_file()} == before
 
 
+def test_what_the_code_bundle_leaves_out_is_told(project, dags):
+    package = project.root / f"heavy_{project.module}"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    with (package / "weights.bin").open("wb") as file:
+        file.truncate(11 * 2**20)
+    source = project.root / f"{project.module}.py"
+    source.write_text(f"import {package.name}\n{source.read_text()}")
+    done = deploy(project)
+    assert done.exit_code == 0, done.stderr
+    assert f"{package.name}/weights.bin is left out of the code bundle" in done.stderr
+    assert "11 MiB of data, more than 10 MiB" in done.stderr
+
+
 def test_a_dry_run_changes_nothing(project, dags):
     done = deploy(project, "--dry-run")
     assert done.exit_code == 0

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from zen_metadata.cli.run_page import print_run, show_value
+from zen_metadata.cli.run_page import print_run
 from zen_metadata.query import Client
+from zen_metadata.query.words import value_text
 
 
 def test_runs_are_listed_newest_first(project):
@@ -43,6 +44,13 @@ def test_show_is_the_latest_run_when_none_is_named(project):
     assert project.json("show")["run_id"] == latest["run_id"]
     assert project.json("show", "latest")["run_id"] == latest["run_id"]
     assert project.json("show", latest["run_id"][:8])["run_id"] == latest["run_id"]
+
+
+def test_runs_are_counted_back_from_the_latest(project):
+    first, second = project.run()["run_id"], project.run()["run_id"]
+    assert project.json("show", "latest~0")["run_id"] == second
+    assert project.json("show", "latest~1")["run_id"] == first
+    assert "there is no run 'latest~2'" in project.zen("show", "latest~2").stderr
 
 
 def test_show_tells_steps_metrics_and_values(project):
@@ -141,16 +149,16 @@ def test_a_store_that_cannot_be_reached_is_exit_code_4(project, monkeypatch):
 
 
 def test_values_are_shown_on_one_short_line():
-    assert show_value({"$zen": "file", "value": "data/churn.csv"}) == "data/churn.csv"
+    assert value_text({"$zen": "file", "value": "data/churn.csv"}) == "data/churn.csv"
     model = {
         "$zen": "model",
         "class": "m:Config",
         "value": {"depth": 5, "days": [{"$zen": "date", "value": "2026-01-02"}]},
     }
-    assert show_value(model) == '{"depth": 5, "days": ["2026-01-02"]}'
-    assert show_value("two\nlines") == "two lines"
-    assert show_value([1, "a"]) == '[1, "a"]'
-    assert len(show_value("x" * 500)) == 60
+    assert value_text(model) == '{"depth": 5, "days": ["2026-01-02"]}'
+    assert value_text("two\nlines") == "two lines"
+    assert value_text([1, "a"]) == '[1, "a"]'
+    assert len(value_text("x" * 500)) == 60
 
 
 SHAPES = """

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from zen_metadata.lineage.records import LookUp
 from zen_metadata.lineage.sql.tables import cache_entries
 
 
@@ -152,3 +153,54 @@ def test_a_failure_leaves_no_entry(story: Any) -> None:
     story.start(step_run, attempt)
     story.end(run, step_run, attempt, "failed")
     assert stands(story) is None
+
+
+def test_a_look_up_says_why_an_entry_may_not_be_used(story: Any) -> None:
+    run = story.run()
+    assert story.store.look_up("shop", "key") == LookUp()
+    _, made = commit(story, run, "sha256:1", step="fit")
+    assert story.store.look_up("shop", "key").hit.run_id == run.run_id
+    story.let_pass(20)
+    assert story.store.look_up("shop", "key", max_age_seconds=10.0) == LookUp(reason="expired")
+    story.delete(made)
+    assert story.store.look_up("shop", "key") == LookUp(reason="deleted")
+    story.change(update(cache_entries).values(invalidated_at=run.started_at))
+    assert story.store.look_up("shop", "key") == LookUp(reason="invalidated")
+
+
+def test_a_result_from_the_future_has_no_age_and_expires(story: Any) -> None:
+    commit(story, story.run(), "sha256:1", step="fit")
+    story.let_pass(-7200)
+    assert story.store.look_up("shop", "key", max_age_seconds=86_400.0).reason == "expired"
+    assert story.store.look_up("shop", "key").hit is not None
+
+
+def test_what_was_asked_for_anew_takes_the_place_of_what_was_there(story: Any) -> None:
+    run = story.run()
+    commit(story, run, "sha256:1", step="first")
+    again, second = commit(story, run, "sha256:2", step="second", cache_reason="refresh")
+    assert again.nondeterministic
+    assert stands(story) == second.artifact_id
+    assert story.store.find_cached("shop", "key").nondeterministic
+    same, third = commit(story, run, "sha256:2", step="third", cache_reason="gone")
+    assert not same.nondeterministic
+    assert stands(story) == third.artifact_id
+    assert story.store.find_cached("shop", "key").nondeterministic, "what is known of the work stays known"
+
+
+def test_starting_passes_over_a_result_that_is_known_to_be_gone(story: Any) -> None:
+    run = story.run()
+    commit(story, run, "sha256:1", step="first")
+    gone = story.store.find_cached("shop", "key").attempt_id
+    waiting = story.step_run(run, "waiting")
+    working = story.step_run(run, "working")
+    attempt = story.attempt(working, cache_reason="gone")
+    start = story.start(working, attempt, but_not=gone)
+    assert start.lease is not None
+    assert start.hit is None
+    assert story.start(waiting, story.attempt(waiting), but_not=gone).holder is not None
+    made = story.artifact(name="second")
+    story.complete(run, working, attempt, start=start, outputs={"result": made})
+    assert (
+        story.start(waiting, story.attempt(waiting), but_not=gone).hit.outputs["result"].artifact_id == made.artifact_id
+    )

@@ -80,8 +80,8 @@ class History:
         )
         return self.store.open_run(replace(run, **facts), spec.to_json())
 
-    def begin(self, run, step, map_index=None):
-        """A step run that has begun."""
+    def begin(self, run, step, map_index=None, **facts):
+        """A step run that has begun; `facts` are those of its attempt."""
         self.now += TICK
         step_run = StepRunRecord(step_run_id(run.run_id, step, map_index), "demo", run.run_id, step, map_index)
         attempt = AttemptRecord(
@@ -97,6 +97,7 @@ class History:
             environment_digest="sha256:e",
             started_at=self.now,
         )
+        attempt = replace(attempt, **facts)
         self.store.start_attempt(step_run, attempt, lease=False, look_up=False)
         return step_run, attempt
 

@@ -96,3 +96,18 @@ def test_the_document_has_the_promised_shape(history):
     assert document.keys() >= promised
     assert document["name"] == "model"
     assert document["uri"] == f"{history.settings.artifact_url}/{model.location}"
+
+
+def test_the_document_and_the_list_say_which_version_is_current(history):
+    for key in ("1", "2", "3"):
+        history.complete(history.run(key))
+    listed = {item.version: item.current for item in history.client.artifacts("model")}
+    assert listed == {3: True, 2: False, 1: False}
+    assert {item.version for item in history.client.artifacts() if item.current} == {3}
+    assert history.client.artifact("model", 2).to_json()["current"] is False
+    assert history.client.artifact("model", 3).to_json()["current"] is True
+    assert [item.current for item in history.client.artifacts(history.client.artifact("model", 2).artifact_id)] == [
+        False
+    ]
+    made = history.client.run().step("train").output("model")
+    assert made.current, "also of a version that came with its run"

@@ -85,6 +85,30 @@ def test_a_bundle_comes_from_the_artifact_store_where_it_is_not_beside_the_manif
     assert (root / "bundled_b.py").read_bytes() == SOURCE
 
 
+def test_a_bundle_that_lies_beside_the_manifest_is_kept_in_the_artifact_store(tmp_path: Path) -> None:
+    content = {"bundled_kept.py": SOURCE}
+    write_bundle(tmp_path / CODE_FILE, content)
+    manifest, store = manifest_of(tmp_path, content), ArtifactStore(str(tmp_path / "store"))
+    location = bundle_location(manifest.code_digest)
+    ensure_code(manifest, store.url)
+    assert store.read_bytes(location) == (tmp_path / CODE_FILE).read_bytes()
+    store.remove(location)
+    write_bundle(tmp_path / CODE_FILE, {"bundled_kept.py": b"# half of the next deployment\n"})
+    ensure_code(manifest, store.url)
+    assert not store.exists(location), "what is not the manifest's is not kept as if it were"
+    write_bundle(tmp_path / CODE_FILE, content)
+    ensure_code(manifest, store.url)
+    assert store.exists(location), "another store gets it too, though it was unpacked before"
+
+
+def test_a_bundle_that_cannot_be_kept_fails_no_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = {"bundled_unkept.py": SOURCE}
+    write_bundle(tmp_path / CODE_FILE, content)
+    (tmp_path / "store").write_text("a file, where the store's folder should be")
+    assert ensure_code(manifest_of(tmp_path, content), str(tmp_path / "store")) is not None
+    assert "the code of this run is not kept" in caplog.text
+
+
 def test_an_altered_bundle_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     write_bundle(tmp_path / CODE_FILE, {"bundled_c.py": SOURCE + b"import os\n"})
     with pytest.raises(CodeError, match="not the one that was compiled"):

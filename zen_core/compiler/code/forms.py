@@ -1,0 +1,77 @@
+"""Zen's own form of Python code: formatting, comments, places and the Python version do not change it.
+
+A syntax tree is written as a flat list of tokens. Fields that are empty are left out, so that fields which later
+Python versions add do not count while they are not used.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType
+from typing import Any
+
+_SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+Token = str | int | float | bool | None | list[Any]
+
+
+def tokens_of(tree: ast.AST, parts: Mapping[str, Any]) -> Iterator[Token]:
+    """The tree in prefix order, with `parts` for these fields of its root.
+
+    An explicit stack: generated code may be nested deeper than Python recurses.
+    """
+    waiting: list[Any] = [tree]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ast.Constant):
+            yield ["constant", *_constant(item.value)]
+        elif isinstance(item, ast.AST):
+            yield f"({type(item).__name__}"
+            waiting.append(")")
+            for name in reversed(item._fields):
+                value = getattr(item, name, None)
+                if item is tree:
+                    value = parts.get(name, value)
+                elif isinstance(item, ast.JoinedStr):
+                    value = _merged(item.values)
+                if name not in _SKIPPED_FIELDS and value is not None and value != []:
+                    waiting += (value, f".{name}")
+        elif isinstance(item, list):
+            yield "["
+            waiting.append("]")
+            waiting.extend(reversed(item))
+        elif item is None:  # a gap within a list: a dict display's `**x`, a keyword-only argument without default
+            yield None
+        else:
+            yield item if isinstance(item, (str, int)) else repr(item)
+
+
+def tokens_of_code(code: CodeType) -> Iterator[Token]:
+    """A function whose source is not at hand. Differs between Python versions."""
+    yield from ("code", code.co_name, code.co_code.hex(), [*code.co_names], [*code.co_varnames])
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from tokens_of_code(constant)
+        else:
+            yield ["constant", *_constant(constant)]
+
+
+def _merged(values: Iterable[ast.expr]) -> list[ast.expr]:
+    """The parts of an f-string with neighbouring texts joined; Python versions cut them differently."""
+    merged: list[ast.expr] = []
+    for value in values:
+        last = merged[-1] if merged else None
+        if isinstance(value, ast.Constant) and isinstance(last, ast.Constant):
+            merged[-1] = ast.Constant(value=str(last.value) + str(value.value))
+        elif not (isinstance(value, ast.Constant) and value.value == ""):
+            merged.append(value)
+    return merged
+
+
+def _constant(value: object) -> tuple[str, Token]:
+    if value is None or isinstance(value, (bool, str, int, float)):
+        return type(value).__name__, value
+    if isinstance(value, bytes):
+        return "bytes", value.hex()
+    return type(value).__name__, repr(value)

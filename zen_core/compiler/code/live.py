@@ -1,0 +1,297 @@
+"""Functions and values as they stand in this process: what a function closes over, and code of notebooks."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import re
+import sys
+import typing
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GenericAlias,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    UnionType,
+)
+from typing import Any
+
+from zen_core.codegen.import_roots import is_installed
+from zen_core.compiler.code.forms import tokens_of, tokens_of_code
+from zen_core.compiler.code.modules import Definition, Module, lines_of, step_parts
+from zen_core.compiler.code.names import names_in
+from zen_core.compiler.code.project import Place
+from zen_core.compiler.code.walk import Walk
+from zen_core.contract.canonical import digest_bytes, digest_json
+from zen_core.contract.values import UnserializableError, to_json
+
+_TOLD_BY_REPR = (range, complex, slice, type(...), type(NotImplemented))
+_BUILT_IN = (BuiltinFunctionType, MethodWrapperType, type(str.lower), type(str.__add__))
+_GENERIC = (GenericAlias, UnionType, type(typing.List[int]), type(typing.Optional[int]))  # noqa: UP006, UP045
+_PLAIN = (type(None), bool, int, float, str, bytes, list, tuple, dict)
+_DEEPEST = 20
+
+
+def own_function(place_of: Callable[[Any], Place | None], function: Any) -> Any:
+    """The step's function below its decorators.
+
+    That is the first of those that wrap one another which its module defines at the top level; else the innermost.
+    """
+    chain = [*_unwrapped(function)]
+    return next((item for item in chain if place_of(item) is not None), chain[-1])
+
+
+def _unwrapped(function: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    while function is not None and id(function) not in seen:
+        seen.add(id(function))
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
+class LiveCode:
+    """Reaches functions and values from the objects that they are.
+
+    Attributes:
+        scope: `bytecode` where the step's own function has no source.
+    """
+
+    def __init__(self, walk: Walk) -> None:
+        self.scope = "project"
+        self._walk = walk
+        self._names: dict[int, str] = {}
+        self._depth = 0
+
+    def add_step(self, function: Any) -> None:
+        """Reach a step's function."""
+        self._function(own_function(self.place_of, function), as_step=True)
+
+    def place_of(self, function: Any) -> Place | None:
+        """Where the function is defined, if that is the top level of a module of the project."""
+        code = getattr(function, "__code__", None)
+        module = self._walk.project.module_of(code.co_filename) if code is not None else None
+        if code is None or module is None:
+            return None
+        bound = module.index.bound.get(code.co_qualname)
+        node = bound[-1].node if bound else None
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return None
+        return Place(module.name, code.co_qualname) if lines_of(node)[0] == code.co_firstlineno else None
+
+    # -- functions ---------------------------------------------------------------------------------------------------
+
+    def _function(self, function: FunctionType, *, as_step: bool = False) -> str:
+        """Reach a function; answer with what stands for it."""
+        known = self._names.get(id(function))
+        if known is not None:
+            return known
+        place = self.place_of(function)
+        if place is not None:
+            self._names[id(function)] = str(place)
+            self._walk.add_step(place) if as_step else self._walk.add(place)
+            return str(place)
+        module = self._walk.project.module_of(function.__code__.co_filename)
+        shown = f"{function.__module__ if module is None else module.name}:{function.__code__.co_qualname}"
+        self._names[id(function)] = shown  # for those that close over one another
+        name = self._names[id(function)] = self._inner(function, module, shown, as_step)
+        return name
+
+    def _inner(self, function: FunctionType, module: Module | None, shown: str, as_step: bool) -> str:
+        """A function within another one, of a notebook, or without source."""
+        code = function.__code__
+        source = module or _module_of_lines(function)
+        nodes = source.functions.get((code.co_name, code.co_firstlineno), []) if source is not None else []
+        if not nodes:
+            self.scope = "bytecode" if as_step else self.scope
+            self._globals(function, _names_of_code(code))
+            return self._walk.record(shown, [[*tokens_of_code(code)], self._closed_over(function)], "closure")
+        node = nodes[0] if len(nodes) == 1 else ast.Expression(ast.Tuple(nodes))  # several lambdas in one line
+        parts: dict[str, Any] = {}
+        if as_step and not isinstance(node, (ast.Lambda, ast.Expression)):
+            parts = step_parts(node, [item for item in node.decorator_list if self._is_step(item, module, function)])
+        lines = (lines_of(nodes[0])[0], lines_of(nodes[-1])[1])
+        # Which of several lambdas in one line it is, only its bytecode tells, which differs between Python versions.
+        which = [*tokens_of_code(code)] if len(nodes) > 1 else []
+        tokens = digest_json("tokens", [*tokens_of(node, parts), *which])
+        definition = Definition(tokens, names_in(node, parts), "closure", lines)
+        if module is None:
+            free = [path for path in definition.names.reads if path.partition(".")[0] not in code.co_freevars]
+            self._globals(function, free)
+            self._walk.externals.update(name for _, name in definition.names.imported)
+            return self._walk.record(shown, [tokens, self._closed_over(function)], "closure")
+        self._walk.enter(module)
+        reached = self._walk.project.link(module, shown, definition, without=code.co_freevars)
+        content = [reached.record.digest, self._closed_over(function)]
+        self._walk.take(replace(reached, record=replace(reached.record, name="")))  # counted with what it closes over
+        return self._walk.record(shown, content, "closure", module.file, lines)
+
+    def _is_step(self, decorator: ast.expr, module: Module | None, function: FunctionType) -> bool:
+        if module is not None:
+            return self._walk.project.is_of_zen(module, decorator)
+        target: Any = decorator.func if isinstance(decorator, ast.Call) else decorator
+        path: list[str] = []
+        while isinstance(target, ast.Attribute):
+            path.insert(0, target.attr)
+            target = target.value
+        found = function.__globals__.get(target.id) if isinstance(target, ast.Name) else None
+        for name in path:
+            found = getattr(found, name, None)
+        return str(getattr(found, "__module__", "")).startswith("zen_core.")
+
+    def _closed_over(self, function: FunctionType) -> list[Any]:
+        tokens: list[Any] = []
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not assigned yet
+                continue
+            tokens.append([name, self._value(value)])
+        return tokens
+
+    def _globals(self, function: FunctionType, paths: Iterable[str]) -> None:
+        """What a function reads whose module is no file of the project."""
+        values: list[Any] = []
+        for path in sorted(paths):
+            name, *rest = path.split(".")
+            if path.startswith("@") or name not in function.__globals__:
+                continue
+            value = function.__globals__[name]
+            while rest and isinstance(value, ModuleType):
+                self._walk.externals.add(value.__name__)
+                value = getattr(value, rest.pop(0), None)
+            values.append([path, self._value(value)])
+        if values:
+            name = f"{function.__module__}:{function.__code__.co_qualname} (globals)"
+            self._walk.record(name, values, "variable")
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def _value(self, value: Any) -> Any:
+        """What stands for a value in a digest; functions and classes in it are reached."""
+        self._depth += 1
+        try:
+            return self._told(value) if self._depth < _DEEPEST else ["deep", type(value).__qualname__]
+        finally:
+            self._depth -= 1
+
+    def _told(self, value: Any) -> Any:
+        try:
+            told = ["value", digest_json("value", to_json(value))]
+        except UnserializableError:
+            pass
+        else:
+            if type(value) not in _PLAIN:
+                self._class(type(value))
+            return [*told, type(value).__qualname__]
+        if isinstance(value, type) and not isinstance(value, GenericAlias):
+            return ["class", *self._class(value)]
+        if isinstance(value, ModuleType):
+            return ["module", self._module(value.__name__)]
+        if callable(value) and (told := self._callable(value)):
+            return told
+        if isinstance(value, (list, tuple)):
+            return [type(value).__qualname__, *map(self._value, value)]
+        if isinstance(value, dict):
+            return ["dict", *([self._value(key), self._value(item)] for key, item in value.items())]
+        if isinstance(value, (set, frozenset)):
+            return ["set", *sorted((self._value(item) for item in value), key=lambda item: digest_json("item", item))]
+        if isinstance(value, re.Pattern):
+            return ["pattern", value.pattern if isinstance(value.pattern, str) else value.pattern.hex(), value.flags]
+        if isinstance(value, _TOLD_BY_REPR) or type(value).__module__ == "fractions":
+            return ["repr", repr(value)]
+        if isinstance(value, _GENERIC):
+            origin = typing.get_origin(value)
+            return ["type", self._value(origin), *map(self._value, typing.get_args(value))]
+        return self._instance(value)
+
+    def _callable(self, value: Any) -> Any:
+        if isinstance(value, functools.partial):
+            return ["partial", self._value(value.func), self._value(value.args), self._value(value.keywords)]
+        if isinstance(value, MethodType):
+            return ["method", value.__func__.__qualname__, self._value(value.__self__)]
+        if isinstance(value, _BUILT_IN):
+            return ["builtin", value.__qualname__, self._value(getattr(value, "__self__", None))]
+        function = getattr(value, "function", value)  # of a step
+        function = own_function(self.place_of, function)
+        if not isinstance(function, FunctionType):
+            return None
+        if is_installed(Path(function.__code__.co_filename)) or function.__module__ in sys.stdlib_module_names:
+            self._walk.externals.add(function.__module__ or "")
+            return ["function", f"{function.__module__}:{function.__qualname__}"]
+        return ["function", self._function(function)]
+
+    def _module(self, name: str) -> str:
+        if self._walk.project.module(name) is None:
+            self._walk.externals.add(name)
+        else:
+            self._walk.add(Place(name, "*"))
+        return name
+
+    def _class(self, cls: type) -> list[str]:
+        home = self._walk.project.module(self._public(cls.__module__))
+        name = cls.__qualname__.partition(".")[0]
+        if home is not None and name in home.index.bound:
+            self._walk.add(Place(home.name, name))
+            return [home.name, cls.__qualname__]
+        top = cls.__module__.partition(".")[0]
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        if file is None and top not in sys.builtin_module_names and top not in sys.stdlib_module_names:
+            import inspect
+
+            try:  # of a notebook
+                text = inspect.getsource(cls)
+                return [cls.__qualname__, digest_json("class", [*tokens_of(ast.parse(inspect.cleandoc(text)), {})])]
+            except (OSError, TypeError, SyntaxError):
+                return [cls.__qualname__]
+        self._walk.externals.add(cls.__module__)
+        return [cls.__module__, cls.__qualname__]
+
+    def _instance(self, value: Any) -> Any:
+        import pickle
+
+        kind = self._class(type(value))
+        state = getattr(value, "__dict__", None)
+        if "__reduce__" not in _defined(type(value)) and isinstance(state, dict):
+            return ["instance", *kind, self._value(state)]
+        try:
+            return ["pickle", *kind, digest_bytes(pickle.dumps(value, protocol=4))]
+        except Exception:  # a lock, an open file: whatever its class raises
+            # Never a result of another one: what cannot be told apart is never reused.
+            self._walk.note(f"a closed-over {'.'.join(kind)} whose value cannot be read")
+            return ["unknown", *kind, uuid.uuid4().hex]
+
+    def _public(self, name: str) -> str:
+        if name != "__main__":
+            return name
+        file = getattr(sys.modules.get(name), "__file__", None)
+        module = self._walk.project.module_of(file) if file else None
+        return module.name if module is not None else name
+
+
+def _defined(cls: type) -> set[str]:
+    """The names that a class and its bases define, apart from `object`."""
+    return {name for base in cls.__mro__[:-1] for name in vars(base)}
+
+
+def _module_of_lines(function: FunctionType) -> Module | None:
+    """The source that a function was made from, where that is no file of the project."""
+    file = function.__code__.co_filename
+    linecache.checkcache(file)
+    text = "".join(linecache.getlines(file, function.__globals__))
+    return Module(function.__module__ or "", "", text, is_package=False) if text else None
+
+
+def _names_of_code(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names_of_code(constant)
+    return names

@@ -1,0 +1,476 @@
+"""The project's modules together: what a name stands for, what a definition reaches, and what alters a variable."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import decode_source, find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from zen_core.codegen.import_roots import ImportRoots, is_installed
+from zen_core.compiler.code.modules import Definition, Module, Statement, lines_of
+from zen_core.compiler.code.names import dotted
+from zen_core.contract.canonical import digest_json
+from zen_core.contract.manifest import CodeDefinition, Unfollowed
+
+_OWN = frozenset({"zen_core", "zen_metadata"})
+_DECORATORS_OF_ZEN = ("zen_core.step", "zen_core.pipeline", "zen_core.authoring.")
+_WHOLE = "*"
+_REACHING_ANYWHERE = ("sys.modules", "sys._getframe", "pkgutil.resolve_name", "runpy.", "inspect.currentframe")
+_SET_BY_IMPORT = frozenset(
+    {"__name__", "__file__", "__doc__", "__path__", "__package__", "__spec__", "__loader__", "__cached__"}
+)
+
+
+class Place(NamedTuple):
+    """A name of a module of the project; `*` stands for the module as a whole."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One definition with all that its names stand for.
+
+    Attributes:
+        record: as it goes into the fingerprint.
+        places: the project's definitions that it refers to.
+        typed: those of them that stand in its annotations.
+        externals: dotted names of what is not the project's.
+        imported: modules of the project that it imports itself.
+        unfollowed: where it reaches further than can be read.
+    """
+
+    record: CodeDefinition
+    places: tuple[Place, ...]
+    typed: frozenset[Place]
+    externals: tuple[str, ...]
+    imported: tuple[str, ...]
+    unfollowed: tuple[Unfollowed, ...]
+
+
+_modules: dict[tuple[str, str], tuple[Module, object]] = {}
+"""What was read before, by name and file: nothing is parsed again that did not change. And as what it was loaded."""
+
+
+class Project:
+    """The modules below the import roots, each read when it is first asked for.
+
+    One object sees each file once, so that all fingerprints of a pipeline are of one state of the project.
+
+    Attributes:
+        outdated: modules whose files changed since an earlier run of this process, which has not loaded them again.
+        unreadable: modules whose files this user cannot read.
+    """
+
+    def __init__(self, roots: ImportRoots) -> None:
+        self.roots = roots
+        self.outdated: set[str] = set()
+        self.unreadable: set[str] = set()
+        self._found: dict[str, Module | None] = {}
+        self._reached: dict[tuple[Place, int], Reached] = {}
+        self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
+        self._closures: dict[str, tuple[Module, ...]] = {}
+        self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
+        self._altering: dict[tuple[str, Place], tuple[tuple[Module, Statement], ...]] = {}
+
+    # -- modules -----------------------------------------------------------------------------------------------------
+
+    def module(self, name: str) -> Module | None:
+        """A module of the project, or None for one that is not."""
+        if name not in self._found:
+            self._found[name] = self._read(name)
+        return self._found[name]
+
+    def module_of(self, file: str) -> Module | None:
+        """The module that a file is."""
+        path = Path(file).resolve()
+        name = None if is_installed(path) else self.roots.module_of(path)
+        found = self.module(name) if name else None
+        return found if found is not None and found.file == self._shown(path) else None
+
+    def _read(self, name: str) -> Module | None:
+        path = self.roots.find_module(name) if name else None
+        if path is None or is_installed(path) or (path.is_dir() and _is_installed_module(name.partition(".")[0])):
+            return None
+        if path.is_dir():
+            return Module(name, "", "", is_package=True)
+        try:
+            text = decode_source(path.read_bytes())
+        except (OSError, SyntaxError, UnicodeDecodeError):
+            self.unreadable.add(name)
+            text = ""
+        shown = self._shown(path)
+        loaded = getattr(sys.modules.get(name), "__spec__", None)  # another one after a reload
+        known, loaded_before = _modules.get((name, str(path)), (None, None))
+        if known is not None and known.text == text:
+            return known
+        if known is not None and loaded is not None and loaded is loaded_before:
+            self.outdated.add(name)
+            return Module(name, shown, text, is_package=path.name == "__init__.py")
+        module = Module(name, shown, text, is_package=path.name == "__init__.py")
+        _modules[name, str(path)] = module, loaded
+        return module
+
+    def _shown(self, path: Path) -> str:
+        for folder in self.roots.folders:
+            if path.is_relative_to(folder):
+                return path.relative_to(folder).as_posix()
+        return path.name
+
+    def closure(self, start: str) -> tuple[Module, ...]:
+        """All modules of the project that importing this one may import, itself included, by name."""
+        found = self._closures.get(start)
+        if found is None:
+            reached: dict[str, Module] = {}
+            waiting = [start]
+            while waiting:
+                name = waiting.pop()
+                module = None if name in reached else self.module(name)
+                if module is None:
+                    continue
+                reached[name] = module
+                waiting += [name.rpartition(".")[0], *sorted(module.imported)]
+            found = self._closures[start] = tuple(reached[name] for name in sorted(reached))
+        return found
+
+    def _mentioning(self, start: str, *, top: bool = False) -> dict[str, list[Module]]:
+        """The modules of a closure by the words that stand in them; with `top`, in what their top levels do."""
+        found = self._mentions.get((start, top))
+        if found is None:
+            found = self._mentions[start, top] = {}
+            for module in self.closure(start):
+                for word in module.top_words if top else module.words:
+                    found.setdefault(word, []).append(module)
+        return found
+
+    # -- names -------------------------------------------------------------------------------------------------------
+
+    def resolve(self, module: Module, path: str) -> tuple[Place | str, ...]:
+        """What a dotted name stands for at a module's top level: places in the project, dotted names elsewhere.
+
+        Several where the module may bind it in several ways; none for builtins and what is unknown.
+        """
+        key = (module.name, path)
+        found = self._resolved.get(key)
+        if found is None:
+            if path.startswith("@"):
+                level, base, attributes = path[1:].split(":", 2)
+                names = attributes.split(".") if attributes else []
+                listed = self._walk(module.absolute(int(level), base), names, frozenset())
+            else:
+                name, *names = path.split(".")
+                listed = self._in_module(module, name, names, frozenset())
+            found = self._resolved[key] = tuple(dict.fromkeys(listed))
+        return found
+
+    def _in_module(
+        self, module: Module, name: str, rest: list[str], seen: frozenset[tuple[str, str]]
+    ) -> list[Place | str]:
+        if (module.name, name) in seen:
+            return []
+        seen |= {(module.name, name)}
+        found: list[Place | str] = [Place(module.name, name)] if name in module.index.bound else []
+        for base, attribute in module.index.imports.get(name, ()):
+            found += self._walk(base, [*([attribute] if attribute else []), *rest], seen)
+        if found or hasattr(builtins, name):
+            return found
+        for star in module.index.stars:
+            starred = self.module(star)
+            found += [f"{star}.{name}"] if starred is None else self._in_module(starred, name, rest, seen)
+        return found
+
+    def _walk(self, base: str, names: list[str], seen: frozenset[tuple[str, str]]) -> list[Place | str]:
+        module = self.module(base)
+        if module is None:
+            return [".".join((base, *names))]
+        if not names:
+            return [Place(base, _WHOLE)]
+        name, *rest = names
+        found = self._in_module(module, name, rest, seen)
+        if found:
+            return found
+        if self.module(f"{base}.{name}") is not None:
+            return self._walk(f"{base}.{name}", rest, seen)
+        # What is neither there nor set by importing is made in a way that cannot be read.
+        return [] if name in _SET_BY_IMPORT else [Place(base, _WHOLE)]
+
+    def is_of_zen(self, module: Module, decorator: object) -> bool:
+        """Whether a decorator is `@step` or `@pipeline` of Zen's."""
+        path = dotted(getattr(decorator, "func", decorator))  # type: ignore[arg-type]
+        return bool(path) and any(
+            isinstance(found, str) and found.startswith(_DECORATORS_OF_ZEN) for found in self.resolve(module, path)
+        )
+
+    # -- definitions -------------------------------------------------------------------------------------------------
+
+    def reach(self, place: Place, *, as_step: bool = False) -> Reached:
+        """A definition, and what it refers to. `as_step`: the form in which a step's own function counts."""
+        key = (place, as_step)
+        found = self._reached.get(key)
+        if found is None:
+            module = self.module(place.module)
+            assert module is not None
+            if as_step:
+                node = module.index.bound[place.name][-1].node
+                dropped = [item for item in node.decorator_list if self.is_of_zen(module, item)]  # type: ignore[attr-defined]
+                definition = module.root_definition(place.name, dropped)
+            else:
+                definition = module.definition(place.name)
+            found = self._reached[key] = self.link(module, str(place), definition)
+        return found
+
+    def link(self, module: Module, name: str, definition: Definition, *, without: Iterable[str] = ()) -> Reached:
+        """A definition with what its names stand for. `without`: names that are found elsewhere."""
+        places: dict[Place, None] = {}
+        externals: dict[str, None] = {}
+        links: list[list[str]] = []
+        names, left_out = definition.names, frozenset(without)
+        for path in sorted(names.reads):
+            if path.partition(".")[0] in left_out:
+                continue
+            targets = self.resolve(module, path)
+            if targets:
+                links.append([path, *sorted(map(str, targets))])
+            for target in targets:
+                if isinstance(target, Place):
+                    places[target] = None
+                else:
+                    externals[target] = None
+        typed = {item for path in names.annotations for item in self.resolve(module, path) if isinstance(item, Place)}
+        unfollowed = []
+        for target in externals:
+            if target.startswith(_REACHING_ANYWHERE):
+                places[Place(module.name, _WHOLE)] = None
+                unfollowed.append(Unfollowed(target, module.file, definition.lines[0]))
+        for what, line, inside in names.unfollowed:
+            if not inside:
+                places[Place(module.name, _WHOLE)] = None
+            looked_in = self._places(module, [inside] if inside else [])
+            if not inside or any(place.name == _WHOLE for place in looked_in):
+                unfollowed.append(Unfollowed(what, module.file, line))
+        imported = [module.absolute(level, base) for level, base in sorted(names.imported)]
+        for other in imported:
+            if self.module(other) is None:
+                externals[other] = None
+        record = CodeDefinition(
+            name,
+            digest_json("definition", [definition.digest, links]),
+            definition.kind,
+            module.file,
+            definition.lines,
+        )
+        return Reached(record, tuple(places), frozenset(typed), tuple(externals), tuple(imported), tuple(unfollowed))
+
+    def whole(self, module: Module) -> list[Place]:
+        """Every definition of a module."""
+        return [Place(module.name, name) for name in sorted(module.index.bound)]
+
+    # -- what happens when modules are imported ----------------------------------------------------------------------
+
+    def untargeted(self, module: Module) -> list[Statement]:
+        """Statements of the top level that alter nothing of the project's: they set up the process."""
+        return [
+            statement
+            for statement in module.index.effects
+            if not self._binds(statement) and not self._has_target(module, statement)
+        ]
+
+    def altering(self, start: str, place: Place) -> tuple[tuple[Module, Statement], ...]:
+        """What alters a definition, or adds to it, in the modules that importing `start` imports.
+
+        Statements of the top level: `TABLE["a"] = 1`, `settings.RATE = 2`, `register(f)`; a function below `@register`
+        or `@cut.register`.
+        """
+        key = (start, place)
+        found = self._altering.get(key)
+        if found is None:
+            found = self._altering[key] = tuple(self._find_altering(start, place))
+        return found
+
+    def _find_altering(self, start: str, place: Place) -> Iterator[tuple[Module, Statement]]:
+        if self._is_logger(place):
+            return
+        words = {place.name}
+        functions: set[Place] = set()
+        if self.kind_of(place) == "variable":
+            words |= self._find_altering_functions(start, place, functions)
+        mentioning = {
+            module.name: module for word in words for module in self._mentioning(start, top=True).get(word, ())
+        }
+        for module in self.closure(start):
+            if module.sets_attributes:
+                mentioning[module.name] = module  # under a name of its own, or a computed one
+        own = self.module(place.module)
+        if own is not None:
+            mentioning[place.module] = own
+        for name in sorted(mentioning):
+            module = mentioning[name]
+            for statement in (*module.index.effects, *module.index.decorated):
+                if self._alters(module, statement, place, functions):
+                    yield module, statement
+
+    def _find_altering_functions(self, start: str, variable: Place, functions: set[Place]) -> set[str]:
+        """Collect the functions that alter a variable, and those that call them; answer with their names."""
+        words, grown = {variable.name}, True
+        while grown:
+            grown = False
+            mentioning = {module.name: module for word in words for module in self._mentioning(start).get(word, ())}
+            for module in mentioning.values():
+                for place in self._altering_functions(module, variable, words, functions):
+                    functions.add(place)
+                    words.add(place.name)
+                    grown = True
+        return words
+
+    def _altering_functions(self, module: Module, variable: Place, words: set[str], known: set[Place]) -> list[Place]:
+        found = []
+        for name, statements in module.index.bound.items():
+            place = Place(module.name, name)
+            if place in known or place == variable or not any(hasattr(item.node, "body") for item in statements):
+                continue
+            if not any(word in module.segment(item.node) for item in statements for word in words):
+                continue
+            definition = module.definition(name)
+            if definition.kind == "variable":
+                continue
+            altered = set(self._places(module, definition.names.alters))
+            altered |= {item for item in self._places(module, definition.names.calls_methods_of) if self._is_own(item)}
+            if variable in altered or not known.isdisjoint(self._places(module, definition.names.reads)):
+                found.append(place)
+        return found
+
+    def _alters(self, module: Module, statement: Statement, variable: Place, functions: set[Place]) -> bool:
+        node = statement.node
+        if statement in module.index.decorated:
+            for decorator in getattr(node, "decorator_list", ()):
+                if self.is_of_zen(module, decorator):
+                    continue
+                path = dotted(getattr(decorator, "func", decorator))
+                targets = set(self._places(module, [path] if path else []))
+                if not functions.isdisjoint(targets) or (variable in targets and "." in path):
+                    return True
+            return False
+        names = module.names_of(statement)
+        altered = set(self._places(module, names.alters))
+        if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
+            altered.add(Place(module.name, _WHOLE))
+        if variable in altered or Place(variable.module, _WHOLE) in altered:
+            return True
+        read = self._places(module, names.reads)
+        if not functions.isdisjoint(read):
+            return True
+        return variable in read and not self._binds(statement) and self.kind_of(variable) == "variable"
+
+    def _has_target(self, module: Module, statement: Statement) -> bool:
+        """Whether a statement works on a variable of the project's, or starts a pipeline."""
+        names = module.names_of(statement)
+        return any(
+            self.kind_of(place) == "variable" or self._is_pipeline(place)
+            for place in self._places(module, (*names.alters, *names.reads))
+        )
+
+    def _is_pipeline(self, place: Place) -> bool:
+        module = self.module(place.module)
+        if module is None or place.name not in module.index.bound:
+            return False
+        decorators = getattr(module.index.bound[place.name][-1].node, "decorator_list", ())
+        return any(self.is_of_zen(module, item) for item in decorators)
+
+    def subclasses(self, start: str, place: Place) -> list[Place]:
+        """The classes in these modules that derive from one, directly or not."""
+        found: dict[Place, None] = {}
+        waiting = [place]
+        while waiting:
+            base = waiting.pop()
+            for module in self._mentioning(start).get(base.name, ()):
+                for statement in module.index.decorated:
+                    bases = [dotted(item) for item in getattr(statement.node, "bases", ())]
+                    name = getattr(statement.node, "name", "")
+                    derived = Place(module.name, name)
+                    if derived not in found and base in self._places(module, [item for item in bases if item]):
+                        found[derived] = None
+                        waiting.append(derived)
+        return list(found)
+
+    def registers_subclasses(self, place: Place) -> bool:
+        """Whether a class learns of the classes that derive from it."""
+        module = self.module(place.module)
+        assert module is not None
+        return any(
+            getattr(inner, "name", "") == "__init_subclass__"
+            for statement in module.index.bound[place.name]
+            for inner in getattr(statement.node, "body", ())
+        ) or any(
+            keyword.arg == "metaclass"
+            for statement in module.index.bound[place.name]
+            for keyword in getattr(statement.node, "keywords", ())
+        )
+
+    def _places(self, module: Module, paths: Iterable[str]) -> list[Place]:
+        return [item for path in paths for item in self.resolve(module, path) if isinstance(item, Place)]
+
+    def _binds(self, statement: Statement) -> bool:
+        return hasattr(statement.node, "targets") or hasattr(statement.node, "target")
+
+    def _is_own(self, place: Place) -> bool:
+        """Whether a variable's value is of a class of the project's, any method of which may alter it."""
+        module = self.module(place.module)
+        if module is None or place.name not in module.index.bound:
+            return False
+        definition = module.definition(place.name)
+        return definition.kind == "variable" and any(
+            self.kind_of(item) == "class" for item in self._places(module, definition.names.reads)
+        )
+
+    def _is_logger(self, place: Place) -> bool:
+        module = self.module(place.module)
+        if module is None or place.name not in module.index.bound:
+            return False
+        values = [getattr(item.node, "value", None) for item in module.index.bound[place.name]]
+        made_by = [dotted(getattr(value, "func", None) or ast.Constant(None)) for value in values]
+        return all(path and "logging.getLogger" in self.resolve(module, path) for path in made_by)
+
+    def kind_of(self, place: Place) -> str:
+        """`function`, `class` or `variable`; "" for a whole module."""
+        module = self.module(place.module)
+        if module is None or place.name not in module.index.bound:
+            return ""
+        node = module.index.bound[place.name][-1].node
+        kinds = {"FunctionDef": "function", "AsyncFunctionDef": "function", "ClassDef": "class"}
+        return kinds.get(type(node).__name__, "variable")
+
+
+def third_party(externals: Iterable[str]) -> set[str]:
+    """The top-level import names that are neither the standard library's nor Zen's own."""
+    names = {name.partition(".")[0] for name in externals}
+    return {name for name in names if name and name not in sys.stdlib_module_names and name not in _OWN} - {"__main__"}
+
+
+def describe(statements: list[tuple[Module, Statement]]) -> tuple[str, tuple[int, int]]:
+    """The file and the lines of several statements of one module."""
+    module = statements[0][0]
+    spans = [lines_of(statement.node) for _, statement in statements]
+    return module.file, (min(first for first, _ in spans), max(last for _, last in spans))
+
+
+@cache
+def _is_installed_module(name: str) -> bool:
+    """Whether Python would import an installed module of this name before a folder of the project's."""
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        return bool(getattr(loaded, "__file__", None))
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
