@@ -6,10 +6,7 @@ gives something else (which is found out by running it); its fingerprint must th
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-RUNNER = Path(__file__).with_name("project_runner.py")
+Ask = Callable[[Path, dict[str, bytes]], dict[str, Any]]
 STEP = """
 from zen_core import pipeline, step
 
@@ -478,35 +475,11 @@ ELSEWHERE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(RUNNER)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-
-
-def ask(runner: subprocess.Popen[str], folder: Path, files: dict[str, bytes]) -> dict[str, Any]:
-    """The fingerprint of the step, and what it gives."""
-    for file, text in files.items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(text)
-    assert runner.stdin is not None
-    assert runner.stdout is not None
-    job = {"action": "fingerprint", "pipeline": "flow.py:everything", "folder": str(folder), "probes": [0, 3, -2]}
-    runner.stdin.write(json.dumps(job) + "\n")
-    runner.stdin.flush()
-    found: dict[str, Any] = json.loads(runner.stdout.readline())
-    assert "error" not in found, found["error"]
-    return found
-
-
 @pytest.mark.parametrize(
     "case", [*EXPRESSIONS, *CLASSES, *FUNCTIONS, *NAMES, *MODULES, *ELSEWHERE], ids=lambda case: case.what
 )
-def test_what_changes_the_result_changes_the_fingerprint(
-    runner: subprocess.Popen[str], tmp_path: Path, case: Case
-) -> None:
-    before = ask(runner, tmp_path / "before", case.files())
-    after = ask(runner, tmp_path / "after", case.changed())
+def test_what_changes_the_result_changes_the_fingerprint(fingerprints: Ask, tmp_path: Path, case: Case) -> None:
+    before = fingerprints(tmp_path / "before", case.files())
+    after = fingerprints(tmp_path / "after", case.changed())
     assert before["answers"] != after["answers"], "the case itself is wrong"
     assert before["digests"] != after["digests"]

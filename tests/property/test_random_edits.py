@@ -6,11 +6,8 @@ Edits that can change nothing (comments, blank lines, unrelated definitions and 
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +18,9 @@ from hypothesis import strategies as st
 
 pytestmark = pytest.mark.slow
 
-RUNNER = Path(__file__).with_name("project_runner.py")
+Ask = Callable[[Path, dict[str, bytes]], dict[str, Any]]
 # A module imports from those before it, and from itself.
 MODULES = ("alpha", "beta", "pack", "pack.gamma", "pack.delta", "flow")
-PROBES = (0, 3, -2)
 
 # What may bind NAME to a function of one number, from two others and a number.
 FORMS = (
@@ -303,37 +299,18 @@ class Draft:
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(RUNNER)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("random")
 
 
-def ask(runner: subprocess.Popen[str], folder: Path) -> dict[str, Any]:
-    """The fingerprints of the project's steps, and what they give."""
-    assert runner.stdin is not None
-    assert runner.stdout is not None
-    job = {"action": "fingerprint", "pipeline": "flow.py:everything", "folder": str(folder), "probes": PROBES}
-    runner.stdin.write(json.dumps(job) + "\n")
-    runner.stdin.flush()
-    found: dict[str, Any] = json.loads(runner.stdout.readline())
-    assert "error" not in found, found["error"]
-    return found
-
-
 @given(seed=st.integers(0, 2**32))
-def test_other_results_have_other_fingerprints(runner: subprocess.Popen[str], folder: Path, seed: int) -> None:
+def test_other_results_have_other_fingerprints(fingerprints: Ask, folder: Path, seed: int) -> None:
     draft = Draft(seed)
     own = folder / f"{seed}-{len(list(folder.iterdir()))}"
     draft.write(own / "before", draft.definitions)
     draft.write(own / "noise", draft.definitions, noise=True)
     draft.write(own / "after", draft.edited())
-    before, noise, after = (ask(runner, own / name) for name in ("before", "noise", "after"))
+    before, noise, after = (fingerprints(own / name, {}) for name in ("before", "noise", "after"))
     assert noise == before, "what changes nothing counts"
     for step, answers in before["answers"].items():
         if answers != after["answers"][step]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, overload
 
@@ -21,6 +23,7 @@ from zen_core.authoring.options import (
 from zen_core.authoring.problems import not_a_function, outside_a_pipeline, pipeline_called, pipeline_mapped
 from zen_core.authoring.quantities import Duration
 from zen_core.authoring.step_options import KEEP, StepOptions, step_options
+from zen_core.contract.defined_at import DEFINED_AT
 from zen_core.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -287,6 +290,8 @@ def step(
 
     def decorate(function: Callable[..., Any]) -> Step[Any]:
         _require_function(function, "step")
+        with contextlib.suppress(AttributeError, TypeError):  # a built-in function, whose source nobody edits
+            setattr(function, DEFINED_AT, time.time_ns())
         return Step(function, options, base_name=name or function.__name__)
 
     return decorate if function is None else decorate(function)

@@ -13,6 +13,7 @@ from zen_core.codegen.import_roots import ImportRoots
 from zen_core.compiler.code.live import LiveCode, own_function
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.code.walk import Walk
+from zen_core.contract.defined_at import DEFINED_AT
 from zen_core.contract.manifest import CodeFingerprint
 
 
@@ -28,9 +29,10 @@ def fingerprint_step(
         project: the project as it was read before, so that several fingerprints are of one state of it.
     """
     project = project or Project(roots)
-    code = getattr(own_function(lambda item: None, function), "__code__", None)
+    own = own_function(lambda item: None, function)
+    code = getattr(own, "__code__", None)
     home = project.module_of(code.co_filename) if code is not None else None
-    walk = Walk(project, home.name if home is not None else "")
+    walk = Walk(project, home.name if home is not None else "", loaded_at=getattr(own, DEFINED_AT, None))
     live = LiveCode(walk)
     live.add_step(function)
     return walk.finish(live.scope)

@@ -70,12 +70,14 @@ class Project:
     Attributes:
         outdated: modules whose files changed since an earlier run of this process, which has not loaded them again.
         unreadable: modules whose files this user cannot read.
+        changed_at: when a module's file was changed last, in nanoseconds since 1970.
     """
 
     def __init__(self, roots: ImportRoots) -> None:
         self.roots = roots
         self.outdated: set[str] = set()
         self.unreadable: set[str] = set()
+        self.changed_at: dict[str, int] = {}
         self._found: dict[str, Module | None] = {}
         self._reached: dict[tuple[Place, int], Reached] = {}
         self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
@@ -105,6 +107,7 @@ class Project:
         if path.is_dir():
             return Module(name, "", "", is_package=True)
         try:
+            self.changed_at[name] = path.stat().st_mtime_ns
             text = decode_source(path.read_bytes())
         except (OSError, SyntaxError, UnicodeDecodeError):
             self.unreadable.add(name)
@@ -182,11 +185,12 @@ class Project:
         found: list[Place | str] = [Place(module.name, name)] if name in module.index.bound else []
         for base, attribute in module.index.imports.get(name, ()):
             found += self._walk(base, [*([attribute] if attribute else []), *rest], seen)
-        if found or hasattr(builtins, name):
-            return found
-        for star in module.index.stars:
+        for star in () if found else module.index.stars:
             starred = self.module(star)
-            found += [f"{star}.{name}"] if starred is None else self._in_module(starred, name, rest, seen)
+            if starred is not None:
+                found += self._in_module(starred, name, rest, seen)
+            elif not hasattr(builtins, name):
+                found.append(f"{star}.{name}")
         return found
 
     def _walk(self, base: str, names: list[str], seen: frozenset[tuple[str, str]]) -> list[Place | str]:
@@ -246,7 +250,9 @@ class Project:
                     places[target] = None
                 else:
                     externals[target] = None
-        typed = {item for path in names.annotations for item in self.resolve(module, path) if isinstance(item, Place)}
+        # Of a class that is asked which derive from it, those count as they do of one in an annotation.
+        typing = names.annotations | {path for path in names.reads if path.endswith(".__subclasses__")}
+        typed = {item for path in typing for item in self.resolve(module, path) if isinstance(item, Place)}
         unfollowed = []
         for target in externals:
             if target.startswith(_REACHING_ANYWHERE):
@@ -362,6 +368,7 @@ class Project:
             return False
         names = module.names_of(statement)
         altered = set(self._places(module, names.alters))
+        altered.update(item for place in tuple(altered) for item in self._aliased(place))
         if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
             altered.add(Place(module.name, _WHOLE))
         if variable in altered or Place(variable.module, _WHOLE) in altered:
@@ -370,6 +377,14 @@ class Project:
         if not functions.isdisjoint(read):
             return True
         return variable in read and not self._binds(statement) and self.kind_of(variable) == "variable"
+
+    def _aliased(self, place: Place) -> list[Place]:
+        """What a variable is another name of: `rates = settings.RATES`."""
+        module = self.module(place.module)
+        if module is None or place.name not in module.index.bound:
+            return []
+        paths = [dotted(getattr(item.node, "value", None) or ast.Pass()) for item in module.index.bound[place.name]]
+        return self._places(module, [path for path in paths if path])
 
     def _has_target(self, module: Module, statement: Statement) -> bool:
         """Whether a statement works on a variable of the project's, or starts a pipeline."""

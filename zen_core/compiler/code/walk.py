@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 import uuid
 from typing import Any
 
@@ -17,10 +19,12 @@ class Walk:
 
     Args:
         start: the module whose import runs first; what it imports, directly or not, is there when the step runs.
+        loaded_at: when the step was defined in this process, in nanoseconds since 1970; its code was loaded before.
     """
 
-    def __init__(self, project: Project, start: str) -> None:
+    def __init__(self, project: Project, start: str, *, loaded_at: int | None = None) -> None:
         self.project = project
+        self._loaded_at = loaded_at
         self.externals: set[str] = set()
         self._start = start
         self._records: dict[str, CodeDefinition] = {}
@@ -101,7 +105,7 @@ class Walk:
         self._entered.add(module.name)
         if module.name in self.project.unreadable:
             self.note("the file cannot be read", module.file, 1)
-        if module.name in self.project.outdated:
+        if module.name in self.project.outdated or self._is_newer(module):
             # What is in memory is not what can be read: its result is nobody else's.
             self.note("the file changed since it was imported; start the process again", module.file, 1)
             self.record(f"{module.name}:(changed)", uuid.uuid4().hex, "module", module.file)
@@ -113,6 +117,15 @@ class Walk:
             imported = self.project.module(name)
             if imported is not None and not _mentions(module, bound):
                 self.enter(imported)
+
+    def _is_newer(self, module: Module) -> bool:
+        """Whether a module's file was changed after this process had loaded it."""
+        changed_at = self.project.changed_at.get(module.name)
+        main = getattr(sys.modules.get("__main__"), "__file__", None)
+        is_main = main is not None and self.project.module_of(main) is module
+        if self._loaded_at is None or changed_at is None or not (is_main or module.name in sys.modules):
+            return False
+        return self._loaded_at < changed_at <= time.time_ns()  # a time to come is another machine's clock
 
     def _count_statements(self, module: Module, name: str, statements: list[Statement]) -> None:
         if not statements:
