@@ -75,6 +75,7 @@ def test_a_jump_back_frees_no_lease_and_loses_no_result(workers: Workers, clock:
     assert holder.tell("beat") == {"beat": True}
     assert not holder.tell("sha256:1")["superseded"]
     assert waiting.tell("begin")["hit"]
+    assert workers.rows("SELECT count(*) FROM zen_attempts WHERE ended_at < started_at") == [(0,)]
 
 
 def test_a_result_from_the_future_is_of_unknown_age(workers: Workers, clock: Clock, url: str) -> None:

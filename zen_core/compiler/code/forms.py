@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any
 
+from zen_core.contract.canonical import digest_bytes
+
 _SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 Token = str | int | float | bool | None | list[Any]
@@ -45,6 +47,11 @@ def tokens_of(tree: ast.AST, parts: Mapping[str, Any]) -> Iterator[Token]:
             yield None
         else:
             yield item if isinstance(item, (str, int)) else repr(item)
+
+
+def digest_tokens(tokens: list[Token]) -> str:
+    """The digest of tokens. `ascii` writes each value in a way of its own, the same on every version of Python."""
+    return digest_bytes(b"tokens:" + ascii(tokens).encode())
 
 
 def tokens_of_code(code: CodeType) -> Iterator[Token]:

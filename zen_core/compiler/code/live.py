@@ -25,7 +25,7 @@ from types import (
 from typing import Any
 
 from zen_core.codegen.import_roots import is_installed
-from zen_core.compiler.code.forms import tokens_of, tokens_of_code
+from zen_core.compiler.code.forms import digest_tokens, tokens_of, tokens_of_code
 from zen_core.compiler.code.modules import Definition, Module, lines_of, step_parts
 from zen_core.compiler.code.names import names_in
 from zen_core.compiler.code.project import Place
@@ -112,7 +112,9 @@ class LiveCode:
         if not nodes:
             self.scope = "bytecode" if as_step else self.scope
             self._globals(function, _names_of_code(code))
-            return self._walk.record(shown, [[*tokens_of_code(code)], self._closed_over(function)], "closure")
+            return self._walk.record(
+                shown, [digest_tokens([*tokens_of_code(code)]), self._closed_over(function)], "closure"
+            )
         node = nodes[0] if len(nodes) == 1 else ast.Expression(ast.Tuple(nodes))  # several lambdas in one line
         parts: dict[str, Any] = {}
         if as_step and not isinstance(node, (ast.Lambda, ast.Expression)):
@@ -120,7 +122,7 @@ class LiveCode:
         lines = (lines_of(nodes[0])[0], lines_of(nodes[-1])[1])
         # Which of several lambdas in one line it is, only its bytecode tells, which differs between Python versions.
         which = [*tokens_of_code(code)] if len(nodes) > 1 else []
-        tokens = digest_json("tokens", [*tokens_of(node, parts), *which])
+        tokens = digest_tokens([*tokens_of(node, parts), *which])
         definition = Definition(tokens, names_in(node, parts), "closure", lines)
         if module is None:
             free = [path for path in definition.names.reads if path.partition(".")[0] not in code.co_freevars]
@@ -248,7 +250,7 @@ class LiveCode:
 
             try:  # of a notebook
                 text = inspect.getsource(cls)
-                return [cls.__qualname__, digest_json("class", [*tokens_of(ast.parse(inspect.cleandoc(text)), {})])]
+                return [cls.__qualname__, digest_tokens([*tokens_of(ast.parse(inspect.cleandoc(text)), {})])]
             except (OSError, TypeError, SyntaxError):
                 return [cls.__qualname__]
         self._walk.externals.add(cls.__module__)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from zen_core.compiler.code.forms import Token, tokens_of
+from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
 from zen_core.compiler.code.names import Names, bound_names, dotted, names_in
-from zen_core.contract.canonical import digest_json
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
@@ -267,7 +266,7 @@ def _define(statements: Sequence[Statement], parts: Mapping[ast.AST, Mapping[str
     kind = "function" if isinstance(last, _FUNCTIONS) else "class" if isinstance(last, ast.ClassDef) else "variable"
     spans = [lines_of(statement.node) for statement in statements]
     lines = (min(first for first, _ in spans), max(end for _, end in spans))
-    return Definition(digest_json("tokens", tokens), _names(statements, parts), kind, lines)
+    return Definition(digest_tokens(tokens), _names(statements, parts), kind, lines)
 
 
 def _names(statements: Sequence[Statement], parts: Mapping[ast.AST, Mapping[str, Any]]) -> Names:

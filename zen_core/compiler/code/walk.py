@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-from zen_core.compiler.code.forms import Token, tokens_of
+from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
 from zen_core.compiler.code.modules import Definition, Module, Statement
 from zen_core.compiler.code.project import Place, Project, Reached, describe, third_party
 from zen_core.contract.canonical import digest_json
@@ -140,7 +140,9 @@ class Walk:
             self._waiting += [place for place in reached.places if place not in self._seen]
         file, lines = describe([(module, statement) for statement in statements])
         full = f"{module.name}:{name}"
-        self._records[full] = CodeDefinition(full, digest_json("statements", [tokens, links]), "variable", file, lines)
+        self._records[full] = CodeDefinition(
+            full, digest_json("statements", [digest_tokens(tokens), links]), "variable", file, lines
+        )
 
     def _reach_what_alters(self) -> None:
         """What is put into variables, and derived from classes, elsewhere in the modules that are imported."""

@@ -103,7 +103,7 @@ def test_the_digest_is_pinned(fingerprint):
     found = fingerprint(text)
     assert (found.scope, found.digest) == (
         "project",
-        "sha256:f73c2dacb9f105fc3387a46e54c836424ce1229fc6b4dbfec86fcb1cb4a02a2c",
+        "sha256:876cc4c638d657aabe9552a64b6b9afcf6cd5e2b8b331a122113c2122d01b473",
     )
 
 
