@@ -288,7 +288,13 @@ def _may_do_more(node: ast.stmt, binds: bool) -> bool:
     """Whether a statement does something besides binding names."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
-    return not binds or isinstance(node, _UNITS) or any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+    if not binds or isinstance(node, _UNITS):
+        return True
+    return any(
+        isinstance(inner, ast.Call)
+        or (isinstance(getattr(inner, "ctx", None), ast.Store) and not isinstance(inner, ast.Name))
+        for inner in ast.walk(node)
+    )
 
 
 def _is_main_guard(test: ast.expr) -> bool:

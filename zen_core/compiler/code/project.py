@@ -288,8 +288,14 @@ class Project:
         return [
             statement
             for statement in module.index.effects
-            if not self._binds(statement) and not self._has_target(module, statement)
+            if (not self._binds(statement) or self._sets_elsewhere(module, statement))
+            and not self._has_target(module, statement)
         ]
+
+    def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
+        """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
+        alters = module.names_of(statement).alters
+        return any(isinstance(item, str) for path in alters for item in self.resolve(module, path))
 
     def altering(self, start: str, place: Place) -> tuple[tuple[Module, Statement], ...]:
         """What alters a definition, or adds to it, in the modules that importing `start` imports.
@@ -389,9 +395,9 @@ class Project:
     def _has_target(self, module: Module, statement: Statement) -> bool:
         """Whether a statement works on a variable of the project's, or starts a pipeline."""
         names = module.names_of(statement)
+        worked_on = names.alters if self._binds(statement) else (*names.alters, *names.reads)
         return any(
-            self.kind_of(place) == "variable" or self._is_pipeline(place)
-            for place in self._places(module, (*names.alters, *names.reads))
+            self.kind_of(place) == "variable" or self._is_pipeline(place) for place in self._places(module, worked_on)
         )
 
     def _is_pipeline(self, place: Place) -> bool:

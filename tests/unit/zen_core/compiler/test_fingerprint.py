@@ -1,5 +1,7 @@
+import builtins
 import importlib.util
 import itertools
+import os
 import sys
 
 import pytest
@@ -203,3 +205,14 @@ def test_another_encoding_and_line_endings_are_read_as_python_reads_them(load, t
         spec.loader.exec_module(module)
         digests.add(fingerprint_step(module.f, roots=ImportRoots((folder,))).digest)
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("line", ["os.environ['A'] = '{}'", "builtins.cut = {}", "random.seed({})", "os.a, x = {}, 1"])
+def test_what_a_module_sets_up_for_the_whole_process_counts(fingerprint, line):
+    text = f"import builtins, os, random\n{line}\n\ndef f():\n    return 1\n"
+    try:
+        assert fingerprint(text.format(1)).digest != fingerprint(text.format(2)).digest
+    finally:
+        for owner, name in ((builtins, "cut"), (os, "a")):
+            vars(owner).pop(name, None)
+        os.environ.pop("A", None)
