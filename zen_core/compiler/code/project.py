@@ -19,6 +19,8 @@ from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, Unfollowed
 
 _OWN = frozenset({"zen_core", "zen_metadata"})
+_NAMESPACES = frozenset({"azure", "backports", "google", "jaraco", "nvidia", "opentelemetry", "ruamel", "zope"})
+"""By name, since what is installed where a pipeline is compiled must not count."""
 _DECORATORS_OF_ZEN = ("zen_core.step", "zen_core.pipeline", "zen_core.authoring.")
 _WHOLE = "*"
 _REACHING_ANYWHERE = ("sys.modules", "sys._getframe", "pkgutil.resolve_name", "runpy.", "inspect.currentframe")
@@ -472,9 +474,16 @@ class Project:
 
 
 def third_party(externals: Iterable[str]) -> set[str]:
-    """The top-level import names that are neither the standard library's nor Zen's own."""
-    names = {name.partition(".")[0] for name in externals}
-    return {name for name in names if name and name not in sys.stdlib_module_names and name not in _OWN} - {"__main__"}
+    """The import names that are neither the standard library's nor Zen's own.
+
+    Top-level ones, but for namespaces that many distributions share: there up to three parts.
+    """
+    found = set()
+    for name in externals:
+        top = name.partition(".")[0]
+        if top and top not in sys.stdlib_module_names and top not in _OWN and top != "__main__":
+            found.add(".".join(name.split(".")[:3]) if top in _NAMESPACES else top)
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
 
 
 def describe(statements: list[tuple[Module, Statement]]) -> tuple[str, tuple[int, int]]:
