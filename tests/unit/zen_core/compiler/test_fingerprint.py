@@ -219,5 +219,5 @@ def test_what_a_module_sets_up_for_the_whole_process_counts(fingerprint, line):
 
 
 def test_distributions_below_one_namespace_are_told_apart(fingerprint):
-    text = "def f():\n    from google.cloud import storage\n    import google.auth\n    return storage.Client(), google.auth.x\n"
+    text = "def f():\n    from google.cloud import storage\n    import google.auth\n    storage.Client(google.auth.x)\n"
     assert fingerprint(text).imports == ("google.auth.x", "google.cloud.storage")
