@@ -174,8 +174,11 @@ def test_a_script_and_the_module_that_it_is_have_one_digest(tmp_path: Path) -> N
         "print(code_digest(Box.__module__, 'Box.inner'))\n"
     )
     programs = (["shapes.py"], ["-m", "shapes"], ["-c", "import shapes"])
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     said = {
-        subprocess.run([sys.executable, *program], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, *program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout
         for program in programs
     }
 
