@@ -179,6 +179,21 @@ class Module:
         return "\n".join(self.lines[first - 1 : last])
 
     @cached_property
+    def imported_for_effect(self) -> tuple[str, ...]:
+        """Modules that it imports without using their names: for what their import does."""
+        return tuple(name for name, bound in self.index.bare.items() if len(self.text.split(bound)) <= 2)
+
+    @cached_property
+    def bodies_by_word(self) -> Mapping[str, list[str]]:
+        """The names of functions, classes and blocks of the top level, by each word that stands in them."""
+        found: dict[str, list[str]] = {}
+        for name, statements in self.index.bound.items():
+            bodies = [statement.node for statement in statements if hasattr(statement.node, "body")]
+            for word in {word for node in bodies for word in _IDENTIFIER.findall(self.segment(node))}:
+                found.setdefault(word, []).append(name)
+        return found
+
+    @cached_property
     def lines(self) -> list[str]:
         """The source's lines, as the parser counts them."""
         return self.text.split("\n")

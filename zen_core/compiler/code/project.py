@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import decode_source, find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from zen_core.codegen.import_roots import ImportRoots, is_installed
+from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
 from zen_core.compiler.code.modules import Definition, Module, Statement, lines_of
 from zen_core.compiler.code.names import dotted
 from zen_core.contract.canonical import digest_json
@@ -60,6 +61,21 @@ class Reached:
     unfollowed: tuple[Unfollowed, ...]
 
 
+@dataclass(slots=True)
+class _Effects:
+    """Statements of a top level by what they alter, by what they read, and by what those read that bind nothing."""
+
+    altered: dict[Place, list[Statement]] = field(default_factory=dict)
+    read: dict[Place, list[Statement]] = field(default_factory=dict)
+    worked_on: dict[Place, list[Statement]] = field(default_factory=dict)
+
+    @staticmethod
+    def add(index: dict[Place, list[Statement]], places: Iterable[Place], statement: Statement) -> None:
+        """Enter a statement below each place."""
+        for place in places:
+            index.setdefault(place, []).append(statement)
+
+
 _modules: dict[tuple[str, str], tuple[Module, object]] = {}
 """What was read before, by name and file: nothing is parsed again that did not change. And as what it was loaded."""
 
@@ -84,6 +100,12 @@ class Project:
         self._reached: dict[tuple[Place, int], Reached] = {}
         self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
         self._closures: dict[str, tuple[Module, ...]] = {}
+        self._settings: dict[str, tuple[Module, ...]] = {}
+        self._untargeted: dict[str, list[Statement]] = {}
+        self._effects_of: dict[str, _Effects] = {}
+        self._counted: dict[tuple[str, tuple[int, ...]], Reached] = {}
+        self._main: Module | None = None
+        self._main_is_known = False
         self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
         self._altering: dict[tuple[str, Place], tuple[tuple[Module, Statement], ...]] = {}
 
@@ -101,6 +123,14 @@ class Project:
         name = None if is_installed(path) else self.roots.module_of(path)
         found = self.module(name) if name else None
         return found if found is not None and found.file == self._shown(path) else None
+
+    @property
+    def main(self) -> Module | None:
+        """The module that this process was started with, if it is the project's."""
+        if not self._main_is_known:
+            file = getattr(sys.modules.get("__main__"), "__file__", None)
+            self._main, self._main_is_known = self.module_of(file) if file else None, True
+        return self._main
 
     def _read(self, name: str) -> Module | None:
         path = self.roots.find_module(name) if name else None
@@ -283,16 +313,42 @@ class Project:
         """Every definition of a module."""
         return [Place(module.name, name) for name in sorted(module.index.bound)]
 
+    def statements(self, module: Module, name: str, statements: Sequence[Statement]) -> Reached:
+        """Several statements of a module's top level, as one definition."""
+        key = (name, tuple(map(id, statements)))
+        found = self._counted.get(key)
+        if found is None:
+            tokens: list[Token] = []
+            parts = []
+            for statement in statements:
+                tokens += tokens_of(statement.node, {})
+                parts.append(self.link(module, "", Definition("", module.names_of(statement), "", (0, 0))))
+            spans = [lines_of(statement.node) for statement in statements]
+            lines = (min(first for first, _ in spans), max(last for _, last in spans))
+            digest = digest_json("statements", [digest_tokens(tokens), [part.record.digest for part in parts]])
+            found = self._counted[key] = Reached(
+                CodeDefinition(name, digest, "variable", module.file, lines),
+                tuple(place for part in parts for place in part.places),
+                frozenset(),
+                tuple(item for part in parts for item in part.externals),
+                (),
+                (),
+            )
+        return found
+
     # -- what happens when modules are imported ----------------------------------------------------------------------
 
     def untargeted(self, module: Module) -> list[Statement]:
         """Statements of the top level that alter nothing of the project's: they set up the process."""
-        return [
-            statement
-            for statement in module.index.effects
-            if (not self._binds(statement) or self._sets_elsewhere(module, statement))
-            and not self._has_target(module, statement)
-        ]
+        found = self._untargeted.get(module.name)
+        if found is None:
+            found = self._untargeted[module.name] = [
+                statement
+                for statement in module.index.effects
+                if (not self._binds(statement) or self._sets_elsewhere(module, statement))
+                and not self._has_target(module, statement)
+            ]
+        return found
 
     def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
         """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
@@ -321,17 +377,27 @@ class Project:
         mentioning = {
             module.name: module for word in words for module in self._mentioning(start, top=True).get(word, ())
         }
-        for module in self.closure(start):
-            if module.sets_attributes:
-                mentioning[module.name] = module  # under a name of its own, or a computed one
+        # Those that set attributes may know it under a name of their own, or a computed one.
+        mentioning.update((module.name, module) for module in self._setting(start))
         own = self.module(place.module)
         if own is not None:
             mentioning[place.module] = own
+        is_variable = self.kind_of(place) == "variable"
         for name in sorted(mentioning):
             module = mentioning[name]
-            for statement in (*module.index.effects, *module.index.decorated):
-                if self._alters(module, statement, place, functions):
-                    yield module, statement
+            effects = self._effects(module)
+            found = [*effects.altered.get(place, ()), *effects.altered.get(Place(place.module, _WHOLE), ())]
+            found += effects.worked_on.get(place, ()) if is_variable else ()
+            for function in functions:
+                found += effects.read.get(function, ())
+            for statement in sorted({id(item): item for item in found}.values(), key=lambda item: item.node.lineno):
+                yield module, statement
+
+    def _setting(self, start: str) -> tuple[Module, ...]:
+        found = self._settings.get(start)
+        if found is None:
+            found = self._settings[start] = tuple(item for item in self.closure(start) if item.sets_attributes)
+        return found
 
     def _find_altering_functions(self, start: str, variable: Place, functions: set[Place]) -> set[str]:
         """Collect the functions that alter a variable, and those that call them; answer with their names."""
@@ -348,11 +414,9 @@ class Project:
 
     def _altering_functions(self, module: Module, variable: Place, words: set[str], known: set[Place]) -> list[Place]:
         found = []
-        for name, statements in module.index.bound.items():
+        for name in sorted({name for word in words for name in module.bodies_by_word.get(word, ())}):
             place = Place(module.name, name)
-            if place in known or place == variable or not any(hasattr(item.node, "body") for item in statements):
-                continue
-            if not any(word in module.segment(item.node) for item in statements for word in words):
+            if place in known or place == variable:
                 continue
             definition = module.definition(name)
             if definition.kind == "variable":
@@ -363,28 +427,32 @@ class Project:
                 found.append(place)
         return found
 
-    def _alters(self, module: Module, statement: Statement, variable: Place, functions: set[Place]) -> bool:
-        node = statement.node
-        if statement in module.index.decorated:
-            for decorator in getattr(node, "decorator_list", ()):
-                if self.is_of_zen(module, decorator):
-                    continue
+    def _effects(self, module: Module) -> _Effects:
+        """What the top level of a module works on, by place."""
+        found = self._effects_of.get(module.name)
+        if found is not None:
+            return found
+        found = self._effects_of[module.name] = _Effects()
+        for statement in module.index.effects:
+            names = module.names_of(statement)
+            altered = set(self._places(module, names.alters))
+            altered.update(item for place in tuple(altered) for item in self._aliased(place))
+            if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
+                altered.add(Place(module.name, _WHOLE))
+            found.add(found.altered, altered, statement)
+            read = set(self._places(module, names.reads))
+            found.add(found.read, read, statement)
+            if not self._binds(statement):
+                found.add(found.worked_on, read, statement)
+        for statement in module.index.decorated:
+            for decorator in getattr(statement.node, "decorator_list", ()):
                 path = dotted(getattr(decorator, "func", decorator))
-                targets = set(self._places(module, [path] if path else []))
-                if not functions.isdisjoint(targets) or (variable in targets and "." in path):
-                    return True
-            return False
-        names = module.names_of(statement)
-        altered = set(self._places(module, names.alters))
-        altered.update(item for place in tuple(altered) for item in self._aliased(place))
-        if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
-            altered.add(Place(module.name, _WHOLE))
-        if variable in altered or Place(variable.module, _WHOLE) in altered:
-            return True
-        read = self._places(module, names.reads)
-        if not functions.isdisjoint(read):
-            return True
-        return variable in read and not self._binds(statement) and self.kind_of(variable) == "variable"
+                if path and not self.is_of_zen(module, decorator):
+                    targets = set(self._places(module, [path]))
+                    found.add(found.read, targets, statement)
+                    if "." in path:
+                        found.add(found.altered, targets, statement)
+        return found
 
     def _aliased(self, place: Place) -> list[Place]:
         """What a variable is another name of: `rates = settings.RATES`."""
@@ -484,13 +552,6 @@ def third_party(externals: Iterable[str]) -> set[str]:
         if top and top not in sys.stdlib_module_names and top not in _OWN and top != "__main__":
             found.add(".".join(name.split(".")[:3]) if top in _NAMESPACES else top)
     return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
-
-
-def describe(statements: list[tuple[Module, Statement]]) -> tuple[str, tuple[int, int]]:
-    """The file and the lines of several statements of one module."""
-    module = statements[0][0]
-    spans = [lines_of(statement.node) for _, statement in statements]
-    return module.file, (min(first for first, _ in spans), max(last for _, last in spans))
 
 
 @cache

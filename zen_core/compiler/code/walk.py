@@ -7,9 +7,8 @@ import time
 import uuid
 from typing import Any
 
-from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
-from zen_core.compiler.code.modules import Definition, Module, Statement
-from zen_core.compiler.code.project import Place, Project, Reached, describe, third_party
+from zen_core.compiler.code.modules import Module, Statement
+from zen_core.compiler.code.project import Place, Project, Reached, third_party
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, CodeFingerprint, Unfollowed
 
@@ -113,36 +112,22 @@ class Walk:
         if above is not None:
             self.enter(above)
         self._count_statements(module, "(statements)", self.project.untargeted(module))
-        for name, bound in module.index.bare.items():
+        for name in module.imported_for_effect:
             imported = self.project.module(name)
-            if imported is not None and not _mentions(module, bound):
+            if imported is not None:
                 self.enter(imported)
 
     def _is_newer(self, module: Module) -> bool:
         """Whether a module's file was changed after this process had loaded it."""
         changed_at = self.project.changed_at.get(module.name)
-        main = getattr(sys.modules.get("__main__"), "__file__", None)
-        is_main = main is not None and self.project.module_of(main) is module
+        is_main = self.project.main is module
         if self._loaded_at is None or changed_at is None or not (is_main or module.name in sys.modules):
             return False
         return self._loaded_at < changed_at <= time.time_ns()  # a time to come is another machine's clock
 
     def _count_statements(self, module: Module, name: str, statements: list[Statement]) -> None:
-        if not statements:
-            return
-        links = []
-        tokens: list[Token] = []
-        for statement in statements:
-            tokens += tokens_of(statement.node, {})
-            reached = self.project.link(module, "", Definition("", module.names_of(statement), "", (0, 0)))
-            links.append(reached.record.digest)
-            self.externals.update(reached.externals)
-            self._waiting += [place for place in reached.places if place not in self._seen]
-        file, lines = describe([(module, statement) for statement in statements])
-        full = f"{module.name}:{name}"
-        self._records[full] = CodeDefinition(
-            full, digest_json("statements", [digest_tokens(tokens), links]), "variable", file, lines
-        )
+        if statements:
+            self.take(self.project.statements(module, f"{module.name}:{name}", statements))
 
     def _reach_what_alters(self) -> None:
         """What is put into variables, and derived from classes, elsewhere in the modules that are imported."""
@@ -156,15 +141,10 @@ class Walk:
                 by_module.setdefault(module.name, []).append((module, statement))
             for found in by_module.values():
                 module = found[0][0]
-                plain = [statement for _, statement in found if statement not in module.index.decorated]
+                plain = [statement for _, statement in found if not hasattr(statement.node, "decorator_list")]
                 self._count_statements(module, f"(alters {place})", plain)
                 self._waiting += [
                     Place(module.name, statement.node.name)  # type: ignore[attr-defined]
                     for _, statement in found
-                    if statement in module.index.decorated
+                    if hasattr(statement.node, "decorator_list")
                 ]
-
-
-def _mentions(module: Module, name: str) -> bool:
-    """Whether a module uses a name that it imports, rather than importing it for what that does."""
-    return len(module.text.split(name)) > 2
