@@ -97,6 +97,7 @@ class Project:
         self.unreadable: set[str] = set()
         self.changed_at: dict[str, int] = {}
         self._found: dict[str, Module | None] = {}
+        self._by_file: dict[str, Module | None] = {}
         self._reached: dict[tuple[Place, int], Reached] = {}
         self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
         self._closures: dict[str, tuple[Module, ...]] = {}
@@ -119,10 +120,13 @@ class Project:
 
     def module_of(self, file: str) -> Module | None:
         """The module that a file is."""
-        path = Path(file).resolve()
-        name = None if is_installed(path) else self.roots.module_of(path)
-        found = self.module(name) if name else None
-        return found if found is not None and found.file == self._shown(path) else None
+        if file not in self._by_file:
+            path = Path(file).resolve()
+            name = None if is_installed(path) else self.roots.module_of(path)
+            found = self.module(name) if name else None
+            is_it = found is not None and found.file == self._shown(path)
+            self._by_file[file] = found if is_it else None
+        return self._by_file[file]
 
     @property
     def main(self) -> Module | None:
