@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zen_core.codegen.import_roots import ImportRoots
+from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.live import LiveCode, own_function
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.code.walk import Walk
@@ -18,7 +19,7 @@ from zen_core.contract.manifest import CodeFingerprint
 
 
 def fingerprint_step(
-    function: Callable[..., Any], *, roots: ImportRoots, project: Project | None = None
+    function: Callable[..., Any], *, roots: ImportRoots, effects: ImportEffects | None = None
 ) -> CodeFingerprint:
     """The identity of a step's function.
 
@@ -26,13 +27,13 @@ def fingerprint_step(
     it reaches. Scope `bytecode`: a function whose source is not at hand.
 
     Args:
-        project: the project as it was read before, so that several fingerprints are of one state of it.
+        effects: the project as it was read before, so that several fingerprints are of one state of it.
     """
-    project = project or Project(roots)
-    own = own_function(lambda item: None, function)
+    effects = effects or ImportEffects(Project(roots))
+    own = own_function(effects.project, function)
     code = getattr(own, "__code__", None)
-    home = project.module_of(code.co_filename) if code is not None else None
-    walk = Walk(project, home.name if home is not None else "", loaded_at=getattr(own, DEFINED_AT, None))
+    home = effects.project.module_of(code.co_filename) if code is not None else None
+    walk = Walk(effects, home.name if home is not None else "", loaded_at=getattr(own, DEFINED_AT, None))
     live = LiveCode(walk)
-    live.add_step(function)
+    live.add_step(own)
     return walk.finish(live.scope)

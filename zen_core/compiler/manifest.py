@@ -8,6 +8,7 @@ from typing import Any
 import zen_core
 from zen_core.codegen.bundle import CodeBundle, LocalCode
 from zen_core.codegen.import_roots import ImportRoots
+from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.fingerprint import fingerprint_step
 from zen_core.contract.canonical import digest_json
@@ -38,9 +39,9 @@ def build_manifest(
         UnfollowedCodeError: code reaches further than can be read, and the settings refuse that.
     """
     roots = ImportRoots.of(settings)
-    project = Project(roots)
+    effects = ImportEffects(Project(roots))
     found = {
-        entry_point: fingerprint_step(function, roots=roots, project=project)
+        entry_point: fingerprint_step(function, roots=roots, effects=effects)
         for entry_point, function in functions.items()
     }
     fingerprints = {step.name: found[step.entry_point] for step in (*spec.steps, *spec.hooks) if step.entry_point}

@@ -9,7 +9,7 @@ import re
 import sys
 import typing
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import (
@@ -28,7 +28,7 @@ from zen_core.codegen.import_roots import is_installed
 from zen_core.compiler.code.forms import digest_tokens, tokens_of, tokens_of_code
 from zen_core.compiler.code.modules import Definition, Module, lines_of, step_parts
 from zen_core.compiler.code.names import names_in
-from zen_core.compiler.code.project import Place
+from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.canonical import digest_bytes, digest_json
 from zen_core.contract.values import UnserializableError, to_json
@@ -40,13 +40,26 @@ _PLAIN = (type(None), bool, int, float, str, bytes, list, tuple, dict)
 _DEEPEST = 20
 
 
-def own_function(place_of: Callable[[Any], Place | None], function: Any) -> Any:
+def own_function(project: Project, function: Any) -> Any:
     """The step's function below its decorators.
 
     That is the first of those that wrap one another which its module defines at the top level; else the innermost.
     """
     chain = [*_unwrapped(function)]
-    return next((item for item in chain if place_of(item) is not None), chain[-1])
+    return next((item for item in chain if place_of(project, item) is not None), chain[-1])
+
+
+def place_of(project: Project, function: Any) -> Place | None:
+    """Where the function is defined, if that is the top level of a module of the project."""
+    code = getattr(function, "__code__", None)
+    module = project.module_of(code.co_filename) if code is not None else None
+    if code is None or module is None:
+        return None
+    bound = module.index.bound.get(code.co_qualname)
+    node = bound[-1].node if bound else None
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return None
+    return Place(module.name, code.co_qualname) if lines_of(node)[0] == code.co_firstlineno else None
 
 
 def _unwrapped(function: Any) -> Iterator[Any]:
@@ -70,21 +83,9 @@ class LiveCode:
         self._names: dict[int, str] = {}
         self._depth = 0
 
-    def add_step(self, function: Any) -> None:
-        """Reach a step's function."""
-        self._function(own_function(self.place_of, function), as_step=True)
-
-    def place_of(self, function: Any) -> Place | None:
-        """Where the function is defined, if that is the top level of a module of the project."""
-        code = getattr(function, "__code__", None)
-        module = self._walk.project.module_of(code.co_filename) if code is not None else None
-        if code is None or module is None:
-            return None
-        bound = module.index.bound.get(code.co_qualname)
-        node = bound[-1].node if bound else None
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return None
-        return Place(module.name, code.co_qualname) if lines_of(node)[0] == code.co_firstlineno else None
+    def add_step(self, own: Any) -> None:
+        """Reach a step's own function."""
+        self._function(own, as_step=True)
 
     # -- functions ---------------------------------------------------------------------------------------------------
 
@@ -93,7 +94,7 @@ class LiveCode:
         known = self._names.get(id(function))
         if known is not None:
             return known
-        place = self.place_of(function)
+        place = place_of(self._walk.project, function)
         if place is not None:
             self._names[id(function)] = str(place)
             self._walk.add_step(place) if as_step else self._walk.add(place)
@@ -222,7 +223,7 @@ class LiveCode:
         if isinstance(value, _BUILT_IN):
             return ["builtin", value.__qualname__, self._value(getattr(value, "__self__", None))]
         function = getattr(value, "function", value)  # of a step
-        function = own_function(self.place_of, function)
+        function = own_function(self._walk.project, function)
         if not isinstance(function, FunctionType):
             return None
         if is_installed(Path(function.__code__.co_filename)) or function.__module__ in sys.stdlib_module_names:
@@ -234,7 +235,7 @@ class LiveCode:
         if self._walk.project.module(name) is None:
             self._walk.externals.add(name)
         else:
-            self._walk.add(Place(name, "*"))
+            self._walk.add(Place(name, WHOLE))
         return name
 
     def _class(self, cls: type) -> list[str]:

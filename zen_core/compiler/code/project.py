@@ -1,12 +1,12 @@
-"""The project's modules together: what a name stands for, what a definition reaches, and what alters a variable."""
+"""The project's modules together: what a name stands for, and what a definition refers to."""
 
 from __future__ import annotations
 
-import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import decode_source, find_spec
 from pathlib import Path
@@ -23,7 +23,7 @@ _OWN = frozenset({"zen_core", "zen_metadata"})
 _NAMESPACES = frozenset({"azure", "backports", "google", "jaraco", "nvidia", "opentelemetry", "ruamel", "zope"})
 """By name, since what is installed where a pipeline is compiled must not count."""
 _DECORATORS_OF_ZEN = ("zen_core.step", "zen_core.pipeline", "zen_core.authoring.")
-_WHOLE = "*"
+WHOLE = "*"
 _REACHING_ANYWHERE = ("sys.modules", "sys._getframe", "pkgutil.resolve_name", "runpy.", "inspect.currentframe")
 _SET_BY_IMPORT = frozenset(
     {"__name__", "__file__", "__doc__", "__path__", "__package__", "__spec__", "__loader__", "__cached__"}
@@ -61,21 +61,6 @@ class Reached:
     unfollowed: tuple[Unfollowed, ...]
 
 
-@dataclass(slots=True)
-class _Effects:
-    """Statements of a top level by what they alter, by what they read, and by what those read that bind nothing."""
-
-    altered: dict[Place, list[Statement]] = field(default_factory=dict)
-    read: dict[Place, list[Statement]] = field(default_factory=dict)
-    worked_on: dict[Place, list[Statement]] = field(default_factory=dict)
-
-    @staticmethod
-    def add(index: dict[Place, list[Statement]], places: Iterable[Place], statement: Statement) -> None:
-        """Enter a statement below each place."""
-        for place in places:
-            index.setdefault(place, []).append(statement)
-
-
 _modules: dict[tuple[str, str], tuple[Module, object]] = {}
 """What was read before, by name and file: nothing is parsed again that did not change. And as what it was loaded."""
 
@@ -86,29 +71,22 @@ class Project:
     One object sees each file once, so that all fingerprints of a pipeline are of one state of the project.
 
     Attributes:
-        outdated: modules whose files changed since an earlier run of this process, which has not loaded them again.
         unreadable: modules whose files this user cannot read.
-        changed_at: when a module's file was changed last, in nanoseconds since 1970.
     """
 
     def __init__(self, roots: ImportRoots) -> None:
         self.roots = roots
-        self.outdated: set[str] = set()
         self.unreadable: set[str] = set()
-        self.changed_at: dict[str, int] = {}
+        self._outdated: set[str] = set()
+        self._changed_at: dict[str, int] = {}
         self._found: dict[str, Module | None] = {}
         self._by_file: dict[str, Module | None] = {}
         self._reached: dict[tuple[Place, int], Reached] = {}
         self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
         self._closures: dict[str, tuple[Module, ...]] = {}
-        self._settings: dict[str, tuple[Module, ...]] = {}
-        self._untargeted: dict[str, list[Statement]] = {}
-        self._effects_of: dict[str, _Effects] = {}
         self._counted: dict[tuple[str, tuple[int, ...]], Reached] = {}
         self._main: Module | None = None
         self._main_is_known = False
-        self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
-        self._altering: dict[tuple[str, Place], tuple[tuple[Module, Statement], ...]] = {}
 
     # -- modules -----------------------------------------------------------------------------------------------------
 
@@ -143,22 +121,34 @@ class Project:
         if path.is_dir():
             return Module(name, "", "", is_package=True)
         try:
-            self.changed_at[name] = path.stat().st_mtime_ns
+            self._changed_at[name] = path.stat().st_mtime_ns
             text = decode_source(path.read_bytes())
         except (OSError, SyntaxError, UnicodeDecodeError):
             self.unreadable.add(name)
             text = ""
-        shown = self._shown(path)
-        loaded = getattr(sys.modules.get(name), "__spec__", None)  # another one after a reload
         known, loaded_before = _modules.get((name, str(path)), (None, None))
         if known is not None and known.text == text:
             return known
+        module = Module(name, self._shown(path), text, is_package=path.name == "__init__.py")
+        loaded = getattr(sys.modules.get(name), "__spec__", None)  # another one after a reload
         if known is not None and loaded is not None and loaded is loaded_before:
-            self.outdated.add(name)
-            return Module(name, shown, text, is_package=path.name == "__init__.py")
-        module = Module(name, shown, text, is_package=path.name == "__init__.py")
-        _modules[name, str(path)] = module, loaded
+            self._outdated.add(name)
+        else:
+            _modules[name, str(path)] = module, loaded
         return module
+
+    def is_outdated(self, module: Module, loaded_at: int | None) -> bool:
+        """Whether this process runs other code than the module's file holds by now.
+
+        Args:
+            loaded_at: a time at which what is in memory had been loaded, in nanoseconds since 1970; None: not known.
+        """
+        if module.name in self._outdated:  # the text is not that of an earlier run of this process
+            return True
+        changed_at = self._changed_at.get(module.name)
+        if loaded_at is None or changed_at is None or not (module.name in sys.modules or self.main is module):
+            return False
+        return loaded_at < changed_at <= time.time_ns()  # a time to come is another machine's clock
 
     def _shown(self, path: Path) -> str:
         for folder in self.roots.folders:
@@ -180,16 +170,6 @@ class Project:
                 reached[name] = module
                 waiting += [name.rpartition(".")[0], *sorted(module.imported)]
             found = self._closures[start] = tuple(reached[name] for name in sorted(reached))
-        return found
-
-    def _mentioning(self, start: str, *, top: bool = False) -> dict[str, list[Module]]:
-        """The modules of a closure by the words that stand in them; with `top`, in what their top levels do."""
-        found = self._mentions.get((start, top))
-        if found is None:
-            found = self._mentions[start, top] = {}
-            for module in self.closure(start):
-                for word in module.top_words if top else module.words:
-                    found.setdefault(word, []).append(module)
         return found
 
     # -- names -------------------------------------------------------------------------------------------------------
@@ -234,7 +214,7 @@ class Project:
         if module is None:
             return [".".join((base, *names))]
         if not names:
-            return [Place(base, _WHOLE)]
+            return [Place(base, WHOLE)]
         name, *rest = names
         found = self._in_module(module, name, rest, seen)
         if found:
@@ -242,7 +222,7 @@ class Project:
         if self.module(f"{base}.{name}") is not None:
             return self._walk(f"{base}.{name}", rest, seen)
         # What is neither there nor set by importing is made in a way that cannot be read.
-        return [] if name in _SET_BY_IMPORT else [Place(base, _WHOLE)]
+        return [] if name in _SET_BY_IMPORT else [Place(base, WHOLE)]
 
     def is_of_zen(self, module: Module, decorator: object) -> bool:
         """Whether a decorator is `@step` or `@pipeline` of Zen's."""
@@ -292,13 +272,13 @@ class Project:
         unfollowed = []
         for target in externals:
             if target.startswith(_REACHING_ANYWHERE):
-                places[Place(module.name, _WHOLE)] = None
+                places[Place(module.name, WHOLE)] = None
                 unfollowed.append(Unfollowed(target, module.file, definition.lines[0]))
         for what, line, inside in names.unfollowed:
             if not inside:
-                places[Place(module.name, _WHOLE)] = None
-            looked_in = self._places(module, [inside] if inside else [])
-            if not inside or any(place.name == _WHOLE for place in looked_in):
+                places[Place(module.name, WHOLE)] = None
+            looked_in = self.places(module, [inside] if inside else [])
+            if not inside or any(place.name == WHOLE for place in looked_in):
                 unfollowed.append(Unfollowed(what, module.file, line))
         imported = [module.absolute(level, base) for level, base in sorted(names.imported)]
         for other in imported:
@@ -340,200 +320,9 @@ class Project:
             )
         return found
 
-    # -- what happens when modules are imported ----------------------------------------------------------------------
-
-    def untargeted(self, module: Module) -> list[Statement]:
-        """Statements of the top level that alter nothing of the project's: they set up the process."""
-        found = self._untargeted.get(module.name)
-        if found is None:
-            found = self._untargeted[module.name] = [
-                statement
-                for statement in module.index.effects
-                if (not self._binds(statement) or self._sets_elsewhere(module, statement))
-                and not self._has_target(module, statement)
-            ]
-        return found
-
-    def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
-        """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
-        alters = module.names_of(statement).alters
-        return any(isinstance(item, str) for path in alters for item in self.resolve(module, path))
-
-    def altering(self, start: str, place: Place) -> tuple[tuple[Module, Statement], ...]:
-        """What alters a definition, or adds to it, in the modules that importing `start` imports.
-
-        Statements of the top level: `TABLE["a"] = 1`, `settings.RATE = 2`, `register(f)`; a function below `@register`
-        or `@cut.register`.
-        """
-        key = (start, place)
-        found = self._altering.get(key)
-        if found is None:
-            found = self._altering[key] = tuple(self._find_altering(start, place))
-        return found
-
-    def _find_altering(self, start: str, place: Place) -> Iterator[tuple[Module, Statement]]:
-        if self._is_logger(place):
-            return
-        words = {place.name}
-        functions: set[Place] = set()
-        if self.kind_of(place) == "variable":
-            words |= self._find_altering_functions(start, place, functions)
-        mentioning = {
-            module.name: module for word in words for module in self._mentioning(start, top=True).get(word, ())
-        }
-        # Those that set attributes may know it under a name of their own, or a computed one.
-        mentioning.update((module.name, module) for module in self._setting(start))
-        own = self.module(place.module)
-        if own is not None:
-            mentioning[place.module] = own
-        is_variable = self.kind_of(place) == "variable"
-        for name in sorted(mentioning):
-            module = mentioning[name]
-            effects = self._effects(module)
-            found = [*effects.altered.get(place, ()), *effects.altered.get(Place(place.module, _WHOLE), ())]
-            found += effects.worked_on.get(place, ()) if is_variable else ()
-            for function in functions:
-                found += effects.read.get(function, ())
-            for statement in sorted({id(item): item for item in found}.values(), key=lambda item: item.node.lineno):
-                yield module, statement
-
-    def _setting(self, start: str) -> tuple[Module, ...]:
-        found = self._settings.get(start)
-        if found is None:
-            found = self._settings[start] = tuple(item for item in self.closure(start) if item.sets_attributes)
-        return found
-
-    def _find_altering_functions(self, start: str, variable: Place, functions: set[Place]) -> set[str]:
-        """Collect the functions that alter a variable, and those that call them; answer with their names."""
-        words, grown = {variable.name}, True
-        while grown:
-            grown = False
-            mentioning = {module.name: module for word in words for module in self._mentioning(start).get(word, ())}
-            for module in mentioning.values():
-                for place in self._altering_functions(module, variable, words, functions):
-                    functions.add(place)
-                    words.add(place.name)
-                    grown = True
-        return words
-
-    def _altering_functions(self, module: Module, variable: Place, words: set[str], known: set[Place]) -> list[Place]:
-        found = []
-        for name in sorted({name for word in words for name in module.bodies_by_word.get(word, ())}):
-            place = Place(module.name, name)
-            if place in known or place == variable:
-                continue
-            definition = module.definition(name)
-            if definition.kind == "variable":
-                continue
-            altered = set(self._places(module, definition.names.alters))
-            altered |= {item for item in self._places(module, definition.names.calls_methods_of) if self._is_own(item)}
-            if variable in altered or not known.isdisjoint(self._places(module, definition.names.reads)):
-                found.append(place)
-        return found
-
-    def _effects(self, module: Module) -> _Effects:
-        """What the top level of a module works on, by place."""
-        found = self._effects_of.get(module.name)
-        if found is not None:
-            return found
-        found = self._effects_of[module.name] = _Effects()
-        for statement in module.index.effects:
-            names = module.names_of(statement)
-            altered = set(self._places(module, names.alters))
-            altered.update(item for place in tuple(altered) for item in self._aliased(place))
-            if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
-                altered.add(Place(module.name, _WHOLE))
-            found.add(found.altered, altered, statement)
-            read = set(self._places(module, names.reads))
-            found.add(found.read, read, statement)
-            if not self._binds(statement):
-                found.add(found.worked_on, read, statement)
-        for statement in module.index.decorated:
-            for decorator in getattr(statement.node, "decorator_list", ()):
-                path = dotted(getattr(decorator, "func", decorator))
-                if path and not self.is_of_zen(module, decorator):
-                    targets = set(self._places(module, [path]))
-                    found.add(found.read, targets, statement)
-                    if "." in path:
-                        found.add(found.altered, targets, statement)
-        return found
-
-    def _aliased(self, place: Place) -> list[Place]:
-        """What a variable is another name of: `rates = settings.RATES`."""
-        module = self.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return []
-        paths = [dotted(getattr(item.node, "value", None) or ast.Pass()) for item in module.index.bound[place.name]]
-        return self._places(module, [path for path in paths if path])
-
-    def _has_target(self, module: Module, statement: Statement) -> bool:
-        """Whether a statement works on a variable of the project's, or starts a pipeline."""
-        names = module.names_of(statement)
-        worked_on = names.alters if self._binds(statement) else (*names.alters, *names.reads)
-        return any(
-            self.kind_of(place) == "variable" or self._is_pipeline(place) for place in self._places(module, worked_on)
-        )
-
-    def _is_pipeline(self, place: Place) -> bool:
-        module = self.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        decorators = getattr(module.index.bound[place.name][-1].node, "decorator_list", ())
-        return any(self.is_of_zen(module, item) for item in decorators)
-
-    def subclasses(self, start: str, place: Place) -> list[Place]:
-        """The classes in these modules that derive from one, directly or not."""
-        found: dict[Place, None] = {}
-        waiting = [place]
-        while waiting:
-            base = waiting.pop()
-            for module in self._mentioning(start).get(base.name, ()):
-                for statement in module.index.decorated:
-                    bases = [dotted(item) for item in getattr(statement.node, "bases", ())]
-                    name = getattr(statement.node, "name", "")
-                    derived = Place(module.name, name)
-                    if derived not in found and base in self._places(module, [item for item in bases if item]):
-                        found[derived] = None
-                        waiting.append(derived)
-        return list(found)
-
-    def registers_subclasses(self, place: Place) -> bool:
-        """Whether a class learns of the classes that derive from it."""
-        module = self.module(place.module)
-        assert module is not None
-        return any(
-            getattr(inner, "name", "") == "__init_subclass__"
-            for statement in module.index.bound[place.name]
-            for inner in getattr(statement.node, "body", ())
-        ) or any(
-            keyword.arg == "metaclass"
-            for statement in module.index.bound[place.name]
-            for keyword in getattr(statement.node, "keywords", ())
-        )
-
-    def _places(self, module: Module, paths: Iterable[str]) -> list[Place]:
+    def places(self, module: Module, paths: Iterable[str]) -> list[Place]:
+        """What dotted names stand for in the project."""
         return [item for path in paths for item in self.resolve(module, path) if isinstance(item, Place)]
-
-    def _binds(self, statement: Statement) -> bool:
-        return hasattr(statement.node, "targets") or hasattr(statement.node, "target")
-
-    def _is_own(self, place: Place) -> bool:
-        """Whether a variable's value is of a class of the project's, any method of which may alter it."""
-        module = self.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        definition = module.definition(place.name)
-        return definition.kind == "variable" and any(
-            self.kind_of(item) == "class" for item in self._places(module, definition.names.reads)
-        )
-
-    def _is_logger(self, place: Place) -> bool:
-        module = self.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        values = [getattr(item.node, "value", None) for item in module.index.bound[place.name]]
-        made_by = [dotted(getattr(value, "func", None) or ast.Constant(None)) for value in values]
-        return all(path and "logging.getLogger" in self.resolve(module, path) for path in made_by)
 
     def kind_of(self, place: Place) -> str:
         """`function`, `class` or `variable`; "" for a whole module."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
 import uuid
 from typing import Any
 
+from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.modules import Module, Statement
-from zen_core.compiler.code.project import Place, Project, Reached, third_party
+from zen_core.compiler.code.project import WHOLE, Place, Reached, third_party
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, CodeFingerprint, Unfollowed
 
@@ -21,8 +20,9 @@ class Walk:
         loaded_at: when the step was defined in this process, in nanoseconds since 1970; its code was loaded before.
     """
 
-    def __init__(self, project: Project, start: str, *, loaded_at: int | None = None) -> None:
-        self.project = project
+    def __init__(self, effects: ImportEffects, start: str, *, loaded_at: int | None = None) -> None:
+        self.project = effects.project
+        self._effects = effects
         self._loaded_at = loaded_at
         self.externals: set[str] = set()
         self._start = start
@@ -79,7 +79,7 @@ class Walk:
                 continue
             self._seen.add(place)
             self.enter(module)
-            if place.name == "*":
+            if place.name == WHOLE:
                 self._waiting += self.project.whole(module)
             else:
                 self.take(self.project.reach(place))
@@ -104,26 +104,18 @@ class Walk:
         self._entered.add(module.name)
         if module.name in self.project.unreadable:
             self.note("the file cannot be read", module.file, 1)
-        if module.name in self.project.outdated or self._is_newer(module):
+        if self.project.is_outdated(module, self._loaded_at):
             # What is in memory is not what can be read: its result is nobody else's.
             self.note("the file changed since it was imported; start the process again", module.file, 1)
             self.record(f"{module.name}:(changed)", uuid.uuid4().hex, "module", module.file)
         above = self.project.module(module.name.rpartition(".")[0])
         if above is not None:
             self.enter(above)
-        self._count_statements(module, "(statements)", self.project.untargeted(module))
+        self._count_statements(module, "(statements)", self._effects.untargeted(module))
         for name in module.imported_for_effect:
             imported = self.project.module(name)
             if imported is not None:
                 self.enter(imported)
-
-    def _is_newer(self, module: Module) -> bool:
-        """Whether a module's file was changed after this process had loaded it."""
-        changed_at = self.project.changed_at.get(module.name)
-        is_main = self.project.main is module
-        if self._loaded_at is None or changed_at is None or not (is_main or module.name in sys.modules):
-            return False
-        return self._loaded_at < changed_at <= time.time_ns()  # a time to come is another machine's clock
 
     def _count_statements(self, module: Module, name: str, statements: list[Statement]) -> None:
         if statements:
@@ -134,10 +126,10 @@ class Walk:
         for place in sorted(self._seen - self._altered):
             self._altered.add(place)
             kind = self.project.kind_of(place)
-            if kind == "class" and (place in self._typed or self.project.registers_subclasses(place)):
-                self._waiting += self.project.subclasses(self._start, place)
+            if kind == "class" and (place in self._typed or self._effects.registers_subclasses(place)):
+                self._waiting += self._effects.subclasses(self._start, place)
             by_module: dict[str, list[tuple[Module, Statement]]] = {}
-            for module, statement in self.project.altering(self._start, place):
+            for module, statement in self._effects.altering(self._start, place):
                 by_module.setdefault(module.name, []).append((module, statement))
             for found in by_module.values():
                 module = found[0][0]
