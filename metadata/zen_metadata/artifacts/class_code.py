@@ -19,7 +19,7 @@ from zen_core.contract.canonical import digest_bytes, digest_json
 from zen_core.contract.values import TAG
 
 if TYPE_CHECKING:
-    from zen_core.compiler.code.project import Project
+    pass
 
 _OWN = ("zen_core", "zen_metadata", "zen_local", "zen_airflow", "zen_prefect", "zen_kfp", "zen_dagster")
 _WHOLE = "*"
@@ -125,31 +125,17 @@ def _other_roots(root: Path) -> Iterator[Path]:
 def _take(file: Path, root: Path, module: str, name: str) -> tuple[str, list[str]]:
     """The digest of a definition and of all that it reaches, with the files that were read."""
     from zen_core.codegen.import_roots import ImportRoots
-    from zen_core.compiler.code.project import Place, Project
+    from zen_core.compiler.code.effects import ImportEffects
+    from zen_core.compiler.code.project import WHOLE, Place, Project
+    from zen_core.compiler.code.walk import Walk
 
     project = Project(ImportRoots((root, *_other_roots(root))))
-    if project.module(module) is None:  # no source: an extension module, say
-        return digest_bytes(file.read_bytes()), [str(file)]
-    records: dict[str, str] = {}
-    files: set[str] = set()
-    seen: set[Place] = set()
-    waiting = [Place(module, name)]
-    while waiting:
-        place = waiting.pop()
-        found = project.module(place.module)
-        if place in seen or found is None:
-            continue
-        seen.add(place)
-        files.add(str(project.roots.find_module(place.module)))
-        if place.name == _WHOLE or place.name not in found.index.bound:
-            waiting += _whole(project, place.module)
-            continue
-        reached = project.reach(place)
-        records[reached.record.name] = reached.record.digest
-        waiting += reached.places
-    return digest_json("code-of-value", records), sorted(files)
-
-
-def _whole(project: Project, module: str) -> list[Any]:
     found = project.module(module)
-    return [] if found is None else project.whole(found)
+    if found is None:  # no source: an extension module, say
+        return digest_bytes(file.read_bytes()), [str(file)]
+    walk = Walk(ImportEffects(project), module)
+    walk.add(Place(module, name if name in found.index.bound else WHOLE))
+    reached = walk.finish("value")
+    modules = {definition.name.partition(":")[0] for definition in reached.definitions} | {module}
+    files = (project.roots.find_module(each) for each in modules)
+    return reached.digest, sorted(str(each) for each in files if each is not None)
