@@ -18,6 +18,7 @@ from zen_core.authoring.code_location import import_roots, module_name_of, place
 from zen_core.authoring.decorators import Pipeline, Step
 from zen_core.authoring.problems import did_you_mean
 from zen_core.authoring.scanning import find_pipelines, python_files, split_reference
+from zen_core.codegen.bytecode import check_bytecode_below
 from zen_core.contract.settings import Settings
 from zen_core.errors import LoadError, ZenError
 
@@ -38,6 +39,7 @@ def load_pipeline(reference: str, settings: Settings) -> Pipeline[Any]:
     file = _file_of(target, roots[0]) if is_file_reference(target) else None
     module_name = _module_of(file, roots) if file else target
     _put_first(roots)
+    check_bytecode_below(roots)
     module = _import(module_name, file, roots)
     return _find_pipeline(module, name, reference, roots[0])
 

@@ -12,6 +12,7 @@ from importlib.util import decode_source, find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from zen_core.codegen.bytecode import is_checked, stale_bytecode
 from zen_core.codegen.import_roots import ImportRoots, is_installed
 from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
 from zen_core.compiler.code.modules import Definition, Module, Statement, lines_of
@@ -137,18 +138,22 @@ class Project:
             _modules[name, str(path)] = module, loaded
         return module
 
-    def is_outdated(self, module: Module, loaded_at: int | None) -> bool:
-        """Whether this process runs other code than the module's file holds by now.
+    def why_outdated(self, module: Module, loaded_at: int | None) -> str:
+        """Why this process runs other code than the module's file holds by now; "" if it does not.
 
         Args:
             loaded_at: a time at which what is in memory had been loaded, in nanoseconds since 1970; None: not known.
         """
-        if module.name in self._outdated:  # the text is not that of an earlier run of this process
-            return True
-        changed_at = self._changed_at.get(module.name)
-        if loaded_at is None or changed_at is None or not (module.name in sys.modules or self.main is module):
-            return False
-        return loaded_at < changed_at <= time.time_ns()  # a time to come is another machine's clock
+        loaded = sys.modules.get(module.name)
+        file = getattr(loaded, "__file__", None)
+        if file and not is_checked(getattr(loaded, "__loader__", None)) and stale_bytecode(file):
+            return "Python imported older bytecode of it; remove its __pycache__ folder and start the process again"
+        now = time.time_ns()
+        is_newer = (loaded_at or now) < self._changed_at.get(module.name, 0) <= now  # later: another machine's clock
+        # Or the text is not that of an earlier run of this process.
+        if module.name in self._outdated or (is_newer and (loaded is not None or self.main is module)):
+            return "the file changed since it was imported; start the process again"
+        return ""
 
     def _shown(self, path: Path) -> str:
         for folder in self.roots.folders:

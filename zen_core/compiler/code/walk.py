@@ -104,9 +104,9 @@ class Walk:
         self._entered.add(module.name)
         if module.name in self.project.unreadable:
             self.note("the file cannot be read", module.file, 1)
-        if self.project.is_outdated(module, self._loaded_at):
-            # What is in memory is not what can be read: its result is nobody else's.
-            self.note("the file changed since it was imported; start the process again", module.file, 1)
+        outdated = self.project.why_outdated(module, self._loaded_at)
+        if outdated:  # what is in memory is not what can be read: its result is nobody else's
+            self.note(outdated, module.file, 1)
             self.record(f"{module.name}:(changed)", uuid.uuid4().hex, "module", module.file)
         above = self.project.module(module.name.rpartition(".")[0])
         if above is not None:
