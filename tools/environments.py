@@ -20,7 +20,7 @@ from tools.bootstrap import ROOT, read_uv, run_uv
 
 CONSTRAINTS = ROOT / "constraints"
 ENVIRONMENTS = {
-    "core": ("data", "dev", "mlflow", "postgresql"),
+    "core": ("data", "dev", "mlflow", "openlineage", "postgresql", "s3"),
     "airflow3": ("airflow", "data", "mlflow", "postgresql"),
     "airflow211": ("airflow", "data", "mlflow", "postgresql"),
     "prefect": ("data", "mlflow", "postgresql", "prefect"),
