@@ -9,6 +9,7 @@ import zen_core
 from zen_core.codegen.bundle import CodeBundle, LocalCode
 from zen_core.codegen.import_roots import ImportRoots
 from zen_core.compiler.code.effects import ImportEffects
+from zen_core.compiler.code.index_memo import index_memo_in
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.fingerprint import fingerprint_step
 from zen_core.contract.canonical import digest_json
@@ -39,11 +40,14 @@ def build_manifest(
         UnfollowedCodeError: code reaches further than can be read, and the settings refuse that.
     """
     roots = ImportRoots.of(settings)
-    effects = ImportEffects(Project(roots))
+    memo = index_memo_in(settings.state_folder) if settings.root is not None else None
+    effects = ImportEffects(Project(roots, memo))
     found = {
         entry_point: fingerprint_step(function, roots=roots, effects=effects)
         for entry_point, function in functions.items()
     }
+    if memo is not None:
+        memo.save(lambda name: roots.find_module(name) is not None)
     fingerprints = {step.name: found[step.entry_point] for step in (*spec.steps, *spec.hooks) if step.entry_point}
     if settings.unfollowed == "refuse":
         _refuse_unfollowed(found)

@@ -4,13 +4,12 @@ that are set, classes that are derived, seeds that are sown.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from zen_core.compiler.code.modules import Module, Statement
-from zen_core.compiler.code.names import dotted
+from zen_core.compiler.code.modules import Module
 from zen_core.compiler.code.project import WHOLE, Place, Project
+from zen_core.compiler.code.statements import Statement
 
 
 @dataclass(slots=True)
@@ -52,14 +51,14 @@ class ImportEffects:
             found = self._untargeted[module.name] = [
                 statement
                 for statement in module.index.effects
-                if (not _binds(statement) or self._sets_elsewhere(module, statement))
+                if (not statement.assigns or self._sets_elsewhere(module, statement))
                 and not self._has_target(module, statement)
             ]
         return found
 
     def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
         """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
-        alters = module.names_of(statement).alters
+        alters = statement.names.alters
         return any(isinstance(item, str) for path in alters for item in self.project.resolve(module, path))
 
     def altering(self, start: str, place: Place) -> tuple[tuple[Module, Statement], ...]:
@@ -97,7 +96,7 @@ class ImportEffects:
             found += effects.worked_on.get(place, ()) if is_variable else ()
             for function in functions:
                 found += effects.read.get(function, ())
-            for statement in sorted({id(item): item for item in found}.values(), key=lambda item: item.node.lineno):
+            for _, statement in sorted({item.position: item for item in found}.items()):
                 yield module, statement
 
     def _mentioning(self, start: str, *, top: bool = False) -> dict[str, list[Module]]:
@@ -153,7 +152,7 @@ class ImportEffects:
             return found
         found = self._effects_of[module.name] = _Effects()
         for statement in module.index.effects:
-            names = module.names_of(statement)
+            names = statement.names
             altered = set(self.project.places(module, names.alters))
             altered.update(item for place in tuple(altered) for item in self._aliased(place))
             if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
@@ -161,15 +160,14 @@ class ImportEffects:
             found.add(found.altered, altered, statement)
             read = set(self.project.places(module, names.reads))
             found.add(found.read, read, statement)
-            if not _binds(statement):
+            if not statement.assigns:
                 found.add(found.worked_on, read, statement)
         for statement in module.index.decorated:
-            for decorator in getattr(statement.node, "decorator_list", ()):
-                path = dotted(getattr(decorator, "func", decorator))
-                if path and not self.project.is_of_zen(module, decorator):
-                    targets = set(self.project.places(module, [path]))
+            for decorator in statement.decorators:
+                if decorator.path and not self.project.is_of_zen(module, decorator.path):
+                    targets = set(self.project.places(module, [decorator.path]))
                     found.add(found.read, targets, statement)
-                    if "." in path:
+                    if "." in decorator.path:
                         found.add(found.altered, targets, statement)
         return found
 
@@ -178,13 +176,13 @@ class ImportEffects:
         module = self.project.module(place.module)
         if module is None or place.name not in module.index.bound:
             return []
-        paths = [dotted(getattr(item.node, "value", None) or ast.Pass()) for item in module.index.bound[place.name]]
-        return self.project.places(module, [path for path in paths if path])
+        paths = [item.value for item in module.index.bound[place.name] if item.value]
+        return self.project.places(module, paths)
 
     def _has_target(self, module: Module, statement: Statement) -> bool:
         """Whether a statement works on a variable of the project's, or starts a pipeline."""
-        names = module.names_of(statement)
-        worked_on = names.alters if _binds(statement) else (*names.alters, *names.reads)
+        names = statement.names
+        worked_on = names.alters if statement.assigns else (*names.alters, *names.reads)
         return any(
             self.project.kind_of(place) == "variable" or self._is_pipeline(place)
             for place in self.project.places(module, worked_on)
@@ -194,8 +192,8 @@ class ImportEffects:
         module = self.project.module(place.module)
         if module is None or place.name not in module.index.bound:
             return False
-        decorators = getattr(module.index.bound[place.name][-1].node, "decorator_list", ())
-        return any(self.project.is_of_zen(module, item) for item in decorators)
+        decorators = module.index.bound[place.name][-1].decorators
+        return any(self.project.is_of_zen(module, item.path) for item in decorators)
 
     def subclasses(self, start: str, place: Place) -> list[Place]:
         """The classes in these modules that derive from one, directly or not."""
@@ -205,10 +203,9 @@ class ImportEffects:
             base = waiting.pop()
             for module in self._mentioning(start).get(base.name, ()):
                 for statement in module.index.decorated:
-                    bases = [dotted(item) for item in getattr(statement.node, "bases", ())]
-                    name = getattr(statement.node, "name", "")
-                    derived = Place(module.name, name)
-                    if derived not in found and base in self.project.places(module, [item for item in bases if item]):
+                    derived = Place(module.name, statement.bound[0])
+                    bases = [path for path in statement.bases if path]
+                    if derived not in found and base in self.project.places(module, bases):
                         found[derived] = None
                         waiting.append(derived)
         return list(found)
@@ -217,15 +214,7 @@ class ImportEffects:
         """Whether a class learns of the classes that derive from it."""
         module = self.project.module(place.module)
         assert module is not None
-        return any(
-            getattr(inner, "name", "") == "__init_subclass__"
-            for statement in module.index.bound[place.name]
-            for inner in getattr(statement.node, "body", ())
-        ) or any(
-            keyword.arg == "metaclass"
-            for statement in module.index.bound[place.name]
-            for keyword in getattr(statement.node, "keywords", ())
-        )
+        return any(statement.learns_of_subclasses for statement in module.index.bound[place.name])
 
     def _is_own(self, place: Place) -> bool:
         """Whether a variable's value is of a class of the project's, any method of which may alter it."""
@@ -241,10 +230,5 @@ class ImportEffects:
         module = self.project.module(place.module)
         if module is None or place.name not in module.index.bound:
             return False
-        values = [getattr(item.node, "value", None) for item in module.index.bound[place.name]]
-        made_by = [dotted(getattr(value, "func", None) or ast.Constant(None)) for value in values]
+        made_by = [item.made_by for item in module.index.bound[place.name]]
         return all(path and "logging.getLogger" in self.project.resolve(module, path) for path in made_by)
-
-
-def _binds(statement: Statement) -> bool:
-    return hasattr(statement.node, "targets") or hasattr(statement.node, "target")

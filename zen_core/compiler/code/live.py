@@ -26,9 +26,10 @@ from typing import Any
 
 from zen_core.codegen.import_roots import is_installed
 from zen_core.compiler.code.forms import digest_tokens, tokens_of, tokens_of_code
-from zen_core.compiler.code.modules import Definition, Module, lines_of, step_parts
+from zen_core.compiler.code.modules import Definition, Module
 from zen_core.compiler.code.names import names_in
 from zen_core.compiler.code.project import WHOLE, Place, Project
+from zen_core.compiler.code.statements import decorator_path, lines_of
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.canonical import digest_bytes, digest_json
 from zen_core.contract.values import UnserializableError, to_json
@@ -56,10 +57,9 @@ def place_of(project: Project, function: Any) -> Place | None:
     if code is None or module is None:
         return None
     bound = module.index.bound.get(code.co_qualname)
-    node = bound[-1].node if bound else None
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    if not bound or bound[-1].kind != "function" or bound[-1].lines[0] != code.co_firstlineno:
         return None
-    return Place(module.name, code.co_qualname) if lines_of(node)[0] == code.co_firstlineno else None
+    return Place(module.name, code.co_qualname)
 
 
 def _unwrapped(function: Any) -> Iterator[Any]:
@@ -119,7 +119,11 @@ class LiveCode:
         node = nodes[0] if len(nodes) == 1 else ast.Expression(ast.Tuple(nodes))  # several lambdas in one line
         parts: dict[str, Any] = {}
         if as_step and not isinstance(node, (ast.Lambda, ast.Expression)):
-            parts = step_parts(node, [item for item in node.decorator_list if self._is_step(item, module, function)])
+            parts = {
+                "decorator_list": [item for item in node.decorator_list if not self._is_step(item, module, function)]
+            }
+            if ast.get_docstring(node, clean=False) is not None:
+                parts["body"] = node.body[1:]
         lines = (lines_of(nodes[0])[0], lines_of(nodes[-1])[1])
         # Which of several lambdas in one line it is, only its bytecode tells, which differs between Python versions.
         which = [*tokens_of_code(code)] if len(nodes) > 1 else []
@@ -138,7 +142,7 @@ class LiveCode:
 
     def _is_step(self, decorator: ast.expr, module: Module | None, function: FunctionType) -> bool:
         if module is not None:
-            return self._walk.project.is_of_zen(module, decorator)
+            return self._walk.project.is_of_zen(module, decorator_path(decorator))
         target: Any = decorator.func if isinstance(decorator, ast.Call) else decorator
         path: list[str] = []
         while isinstance(target, ast.Attribute):

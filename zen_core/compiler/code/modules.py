@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
-from zen_core.compiler.code.names import Names, bound_names, dotted, names_in
+from zen_core.compiler.code.names import Names, dotted
+from zen_core.compiler.code.statements import FUNCTIONS, Decorator, Statement, lines_of, merged, read_statement
+from zen_core.contract.canonical import digest_json
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
+if TYPE_CHECKING:
+    from zen_core.compiler.code.index_memo import IndexMemo
+
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<few>[^\n]*))"
     r"|import[ \t]+(?P<whole>[^\n]*))",
@@ -26,14 +28,6 @@ _TOP_BLOCK = re.compile(
 )
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
 _WORD = re.compile(r"[\w.]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement of a module's top level, with the conditions that it stands under."""
-
-    node: ast.stmt
-    guards: tuple[ast.AST, ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,20 +52,32 @@ class Index:
     """A module's top level.
 
     Attributes:
-        bound: the statements that bind a name, in their order.
+        statements: all but imports.
         imports: what a name is imported from: (module, attribute); "" for the module itself.
         stars: modules of `from … import *`.
         bare: modules of `import …`, which may be imported for what they do.
+        bound: the statements that bind a name, in their order.
         effects: statements that do something, besides binding names.
         decorated: functions and classes that are decorated, or derived from something.
     """
 
-    bound: dict[str, list[Statement]] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
     imports: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     bare: dict[str, str] = field(default_factory=dict)
+    bound: dict[str, list[Statement]] = field(default_factory=dict)
     effects: list[Statement] = field(default_factory=list)
     decorated: list[Statement] = field(default_factory=list)
+
+    def add(self, statement: Statement) -> None:
+        """Enter a statement."""
+        self.statements.append(statement)
+        for name in statement.bound:
+            self.bound.setdefault(name, []).append(statement)
+        if statement.does_more:
+            self.effects.append(statement)
+        if statement.decorators or statement.bases:
+            self.decorated.append(statement)
 
 
 class Module:
@@ -82,18 +88,18 @@ class Module:
         file: its path as it may be shown; "" for a namespace package.
         text: its source.
         is_package: whether it has submodules.
+        memo: knows the top levels that were read before.
     """
 
-    def __init__(self, name: str, file: str, text: str, *, is_package: bool) -> None:
+    def __init__(self, name: str, file: str, text: str, *, is_package: bool, memo: IndexMemo | None = None) -> None:
         self.name = name
         self.file = file
         self.text = text
         self.package = name if is_package else name.rpartition(".")[0]
+        self._memo = memo
         self._definitions: dict[str, Definition] = {}
-        self._effects: dict[int, Names] = {}
 
-    @cached_property
-    def tree(self) -> ast.Module:
+    def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
         try:
             return ast.parse(self.text)
@@ -103,12 +109,23 @@ class Module:
     @cached_property
     def index(self) -> Index:
         """The module's top level."""
+        if self._memo is None:
+            return self._read()
+        # All that it depends on.
+        return self._memo.find_or_read(self.name, digest_json("module", [self.package, self.text]), self._read)
+
+    def _read(self) -> Index:
         index = Index()
-        first = self.tree.body[0] if self.tree.body else None
+        body = self._parse().body
+        first = body[0] if body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str:
-            index.bound["__doc__"] = [Statement(first)]
-        for statement in self._statements(self.tree.body, ()):
-            self._add(index, statement)
+            body = body[1:]
+            index.add(replace(read_statement(0, first, ()), bound=("__doc__",)))
+        for position, (node, guards) in enumerate(self._statements(body, ()), 1):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                self._add_import(index, node)
+            elif not isinstance(node, ast.Pass):
+                index.add(read_statement(position, node, guards))
         return index
 
     @cached_property
@@ -157,39 +174,38 @@ class Module:
         found = self._definitions.get(name)
         if found is None:
             statements = self.index.bound[name]
-            found = self._definitions[name] = _define(statements, {})
+            digests = [statement.digest for statement in statements]
+            digest = digests[0] if len(digests) == 1 else digest_json("definition", digests)
+            names = merged(statement.names for statement in statements)
+            found = self._definitions[name] = _define(statements, digest, names)
         return found
 
-    def root_definition(self, name: str, dropped: Sequence[ast.expr]) -> Definition:
+    def root_definition(self, name: str, dropped: Collection[Decorator]) -> Definition:
         """A function as a step: without its own docstring and without these decorators."""
-        *before, last = self.index.bound[name]
-        assert isinstance(last.node, _FUNCTIONS)
-        return _define([*before, last], {last.node: step_parts(last.node, dropped)})
+        *before, last = statements = self.index.bound[name]
+        kept = [item for item in last.decorators if item not in dropped]
+        content = [last.code, [item.digest for item in kept], [statement.digest for statement in before]]
+        names = [last.own_names, *(item.names for item in kept), *(statement.names for statement in before)]
+        return _define(statements, digest_json("step", content), merged(names))
 
-    def names_of(self, statement: Statement) -> Names:
-        """What a statement of the top level refers to."""
-        found = self._effects.get(id(statement.node))
-        if found is None:
-            found = self._effects[id(statement.node)] = _names([statement], {})
-        return found
-
-    def segment(self, node: Any) -> str:
-        """The lines of a node, decorators included."""
-        first, last = lines_of(node)
+    def segment(self, statement: Statement) -> str:
+        """The lines of a statement, decorators included."""
+        first, last = statement.lines
         return "\n".join(self.lines[first - 1 : last])
 
     @cached_property
     def imported_for_effect(self) -> tuple[str, ...]:
         """Modules that it imports without using their names: for what their import does."""
-        return tuple(name for name, bound in self.index.bare.items() if len(self.text.split(bound)) <= 2)
+        counts = {bound: self.text.count(bound) for bound in set(self.index.bare.values())}
+        return tuple(name for name, bound in self.index.bare.items() if counts[bound] <= 1)
 
     @cached_property
     def bodies_by_word(self) -> Mapping[str, list[str]]:
         """The names of functions, classes and blocks of the top level, by each word that stands in them."""
         found: dict[str, list[str]] = {}
         for name, statements in self.index.bound.items():
-            bodies = [statement.node for statement in statements if hasattr(statement.node, "body")]
-            for word in {word for node in bodies for word in _IDENTIFIER.findall(self.segment(node))}:
+            bodies = [statement for statement in statements if statement.has_body]
+            for word in {word for body in bodies for word in _IDENTIFIER.findall(self.segment(body))}:
                 found.setdefault(word, []).append(name)
         return found
 
@@ -202,14 +218,16 @@ class Module:
     def functions(self) -> Mapping[tuple[str, int], list[Any]]:
         """Every function by name and first line, decorators included; lambdas by the name that Python gives them."""
         found: dict[tuple[str, int], list[Any]] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
+        for node in ast.walk(self._parse()):
+            if isinstance(node, (*FUNCTIONS, ast.Lambda)):
                 found.setdefault((getattr(node, "name", "<lambda>"), lines_of(node)[0]), []).append(node)
         return found
 
     # -- the top level -----------------------------------------------------------------------------------------------
 
-    def _statements(self, body: Iterable[ast.stmt], guards: tuple[ast.AST, ...]) -> Iterator[Statement]:
+    def _statements(
+        self, body: Iterable[ast.stmt], guards: tuple[ast.AST, ...]
+    ) -> Iterator[tuple[ast.stmt, tuple[ast.AST, ...]]]:
         for node in body:
             if isinstance(node, ast.If):
                 if _is_main_guard(node.test):
@@ -228,88 +246,26 @@ class Module:
                 yield from self._statements(node.orelse, guards)  # type: ignore[attr-defined]
                 yield from self._statements(node.finalbody, guards)  # type: ignore[attr-defined]
             else:
-                yield Statement(node, guards)
+                yield node, guards
 
-    def _add(self, index: Index, statement: Statement) -> None:
-        node = statement.node
+    def _add_import(self, index: Index, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 target = alias.name if alias.asname else alias.name.partition(".")[0]
                 index.imports.setdefault(alias.asname or target, {})[target, ""] = None
                 index.bare[alias.name] = alias.asname or target
-        elif isinstance(node, ast.ImportFrom):
-            base = self.absolute(node.level, node.module or "")
-            for alias in node.names:
-                if alias.name == "*":
-                    index.stars.append(base)
-                else:
-                    index.imports.setdefault(alias.asname or alias.name, {})[base, alias.name] = None
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            index.bound.setdefault(node.name, []).append(statement)
-            if node.decorator_list or (isinstance(node, ast.ClassDef) and (node.bases or node.keywords)):
-                index.decorated.append(statement)
-        elif not isinstance(node, ast.Pass):
-            names = dict.fromkeys(bound_names([node]))
-            for name in names:
-                index.bound.setdefault(name, []).append(statement)
-            if _may_do_more(node, bool(names)):
-                index.effects.append(statement)
+            return
+        base = self.absolute(node.level, node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                index.stars.append(base)
+            else:
+                index.imports.setdefault(alias.asname or alias.name, {})[base, alias.name] = None
 
 
-def step_parts(node: Any, dropped: Sequence[ast.expr]) -> dict[str, Any]:
-    """The fields of a step's function that count in another form: no docstring of its own, not `@step`."""
-    is_documented = ast.get_docstring(node, clean=False) is not None
-    return {
-        "body": node.body[1:] if is_documented else node.body,
-        "decorator_list": [item for item in node.decorator_list if item not in dropped],
-    }
-
-
-def lines_of(node: Any) -> tuple[int, int]:
-    """The first line of a statement, decorators included, and its last."""
-    first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", ()))])
-    return first, node.end_lineno or node.lineno
-
-
-def _define(statements: Sequence[Statement], parts: Mapping[ast.AST, Mapping[str, Any]]) -> Definition:
-    tokens: list[Token] = []
-    for statement in statements:
-        for guard in statement.guards:
-            tokens += ["guard", *tokens_of(guard, {})]
-        tokens += tokens_of(statement.node, parts.get(statement.node, {}))
-    last = statements[-1].node
-    kind = "function" if isinstance(last, _FUNCTIONS) else "class" if isinstance(last, ast.ClassDef) else "variable"
-    spans = [lines_of(statement.node) for statement in statements]
-    lines = (min(first for first, _ in spans), max(end for _, end in spans))
-    return Definition(digest_tokens(tokens), _names(statements, parts), kind, lines)
-
-
-def _names(statements: Sequence[Statement], parts: Mapping[ast.AST, Mapping[str, Any]]) -> Names:
-    merged = Names()
-    for statement in statements:
-        found = [names_in(statement.node, parts.get(statement.node, {}))]
-        found += [names_in(ast.Expression(guard), {}) for guard in statement.guards if isinstance(guard, ast.expr)]
-        for names in found:
-            merged.reads.update(names.reads)
-            merged.annotations |= names.annotations
-            merged.alters |= names.alters
-            merged.calls_methods_of |= names.calls_methods_of
-            merged.imported |= names.imported
-            merged.unfollowed += names.unfollowed
-    return merged
-
-
-def _may_do_more(node: ast.stmt, binds: bool) -> bool:
-    """Whether a statement does something besides binding names."""
-    if isinstance(node, ast.Expr):
-        return not isinstance(node.value, ast.Constant)
-    if not binds or isinstance(node, _UNITS):
-        return True
-    return any(
-        isinstance(inner, ast.Call)
-        or (isinstance(getattr(inner, "ctx", None), ast.Store) and not isinstance(inner, ast.Name))
-        for inner in ast.walk(node)
-    )
+def _define(statements: Sequence[Statement], digest: str, names: Names) -> Definition:
+    lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
+    return Definition(digest, names, statements[-1].kind, lines)
 
 
 def _is_main_guard(test: ast.expr) -> bool:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from zen_core.codegen.bytecode import is_checked, stale_bytecode
 from zen_core.codegen.import_roots import ImportRoots, is_installed
-from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
-from zen_core.compiler.code.modules import Definition, Module, Statement, lines_of
-from zen_core.compiler.code.names import dotted
+from zen_core.compiler.code.index_memo import IndexMemo
+from zen_core.compiler.code.modules import Definition, Module
+from zen_core.compiler.code.statements import Statement
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, Unfollowed
 
@@ -71,12 +71,16 @@ class Project:
 
     One object sees each file once, so that all fingerprints of a pipeline are of one state of the project.
 
+    Args:
+        memo: knows what was read of the modules before, in other processes.
+
     Attributes:
         unreadable: modules whose files this user cannot read.
     """
 
-    def __init__(self, roots: ImportRoots) -> None:
+    def __init__(self, roots: ImportRoots, memo: IndexMemo | None = None) -> None:
         self.roots = roots
+        self._memo = memo
         self.unreadable: set[str] = set()
         self._outdated: set[str] = set()
         self._changed_at: dict[str, int] = {}
@@ -130,7 +134,7 @@ class Project:
         known, loaded_before = _modules.get((name, str(path)), (None, None))
         if known is not None and known.text == text:
             return known
-        module = Module(name, self._shown(path), text, is_package=path.name == "__init__.py")
+        module = Module(name, self._shown(path), text, is_package=path.name == "__init__.py", memo=self._memo)
         loaded = getattr(sys.modules.get(name), "__spec__", None)  # another one after a reload
         if known is not None and loaded is not None and loaded is loaded_before:
             self._outdated.add(name)
@@ -229,9 +233,8 @@ class Project:
         # What is neither there nor set by importing is made in a way that cannot be read.
         return [] if name in _SET_BY_IMPORT else [Place(base, WHOLE)]
 
-    def is_of_zen(self, module: Module, decorator: object) -> bool:
-        """Whether a decorator is `@step` or `@pipeline` of Zen's."""
-        path = dotted(getattr(decorator, "func", decorator))  # type: ignore[arg-type]
+    def is_of_zen(self, module: Module, path: str) -> bool:
+        """Whether a decorator of this dotted name is `@step` or `@pipeline` of Zen's."""
         return bool(path) and any(
             isinstance(found, str) and found.startswith(_DECORATORS_OF_ZEN) for found in self.resolve(module, path)
         )
@@ -246,8 +249,8 @@ class Project:
             module = self.module(place.module)
             assert module is not None
             if as_step:
-                node = module.index.bound[place.name][-1].node
-                dropped = [item for item in node.decorator_list if self.is_of_zen(module, item)]  # type: ignore[attr-defined]
+                decorators = module.index.bound[place.name][-1].decorators
+                dropped = [item for item in decorators if self.is_of_zen(module, item.path)]
                 definition = module.root_definition(place.name, dropped)
             else:
                 definition = module.definition(place.name)
@@ -304,17 +307,13 @@ class Project:
 
     def statements(self, module: Module, name: str, statements: Sequence[Statement]) -> Reached:
         """Several statements of a module's top level, as one definition."""
-        key = (name, tuple(map(id, statements)))
+        key = (name, tuple(item.position for item in statements))
         found = self._counted.get(key)
         if found is None:
-            tokens: list[Token] = []
-            parts = []
-            for statement in statements:
-                tokens += tokens_of(statement.node, {})
-                parts.append(self.link(module, "", Definition("", module.names_of(statement), "", (0, 0))))
-            spans = [lines_of(statement.node) for statement in statements]
-            lines = (min(first for first, _ in spans), max(last for _, last in spans))
-            digest = digest_json("statements", [digest_tokens(tokens), [part.record.digest for part in parts]])
+            parts = [self.link(module, "", Definition("", item.names, "", (0, 0))) for item in statements]
+            lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
+            content = [[item.digest for item in statements], [part.record.digest for part in parts]]
+            digest = digest_json("statements", content)
             found = self._counted[key] = Reached(
                 CodeDefinition(name, digest, "variable", module.file, lines),
                 tuple(place for part in parts for place in part.places),
@@ -334,9 +333,7 @@ class Project:
         module = self.module(place.module)
         if module is None or place.name not in module.index.bound:
             return ""
-        node = module.index.bound[place.name][-1].node
-        kinds = {"FunctionDef": "function", "AsyncFunctionDef": "function", "ClassDef": "class"}
-        return kinds.get(type(node).__name__, "variable")
+        return module.index.bound[place.name][-1].kind
 
 
 def third_party(externals: Iterable[str]) -> set[str]:

@@ -6,8 +6,9 @@ import uuid
 from typing import Any
 
 from zen_core.compiler.code.effects import ImportEffects
-from zen_core.compiler.code.modules import Module, Statement
+from zen_core.compiler.code.modules import Module
 from zen_core.compiler.code.project import WHOLE, Place, Reached, third_party
+from zen_core.compiler.code.statements import Statement
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, CodeFingerprint, Unfollowed
 
@@ -133,10 +134,8 @@ class Walk:
                 by_module.setdefault(module.name, []).append((module, statement))
             for found in by_module.values():
                 module = found[0][0]
-                plain = [statement for _, statement in found if not hasattr(statement.node, "decorator_list")]
+                plain = [statement for _, statement in found if statement.kind == "variable"]
                 self._count_statements(module, f"(alters {place})", plain)
                 self._waiting += [
-                    Place(module.name, statement.node.name)  # type: ignore[attr-defined]
-                    for _, statement in found
-                    if hasattr(statement.node, "decorator_list")
+                    Place(module.name, statement.bound[0]) for _, statement in found if statement.kind != "variable"
                 ]

@@ -105,7 +105,7 @@ def test_the_digest_is_pinned(fingerprint):
     found = fingerprint(text)
     assert (found.scope, found.digest) == (
         "project",
-        "sha256:876cc4c638d657aabe9552a64b6b9afcf6cd5e2b8b331a122113c2122d01b473",
+        "sha256:65cdcc9716c5204ac89a289c3c58f1aa3bf70d195492c9cbd38f9c59de58da86",
     )
 
 

@@ -1,0 +1,135 @@
+"""What was read of a project is known to the next process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MEMO = Path(".zen", "code-index.json")
+MODULES = {
+    "zen.toml": "",
+    "flow.py": """
+from inner import rates, words
+from zen_core import pipeline, step
+
+
+def twice(function):
+    return function
+
+
+@step
+def load(value: int = 1) -> int:
+    '''Words of its own.'''
+    return rates.convert(value)
+
+
+@twice
+class Base:
+    def __init_subclass__(cls):
+        words.KNOWN.append(cls)
+
+
+class Derived(Base, metaclass=type):
+    pass
+
+
+@step
+def name(value: int) -> str:
+    return words.say(value, Derived)
+
+
+@pipeline
+def flow():
+    name(load())
+""",
+    "inner/__init__.py": "",
+    "inner/rates.py": "import math as m\nfrom .words import *\nRATE: float = m.pi\n\n\ndef convert(x: 'int'):\n"
+    "    return getattr(x, 'real') * RATE\n",
+    "inner/words.py": "import logging\nlog = logging.getLogger('x')\nKNOWN = []\nother = KNOWN\nif m_debug := False:\n"
+    "    KNOWN.append(1)\n\n\ndef say(x, kind):\n    from inner import rates as r\n    return eval('str')(x), r.RATE\n",
+    "unused.py": "",
+}
+PRINT = """
+import json, sys
+from pathlib import Path
+from zen_core.authoring.loading import load_pipeline
+from zen_core.compiler.manifest import build_manifest
+from zen_core.contract.settings import load_settings
+settings = load_settings(Path.cwd())
+built = load_pipeline("flow.py:flow", settings).build()
+parsed = []
+sys.addaudithook(lambda event, facts: parsed.append(facts[1]) if event == "compile" and facts[0] else None)
+manifest = build_manifest(built.spec, built.functions, settings)
+found = {name: [item.digest, item.to_document()] for name, item in manifest.fingerprints.items()}
+print(json.dumps([len(parsed), found]))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in MODULES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (tmp_path / ".zen").mkdir()
+    return tmp_path
+
+
+def look(project: Path) -> tuple[int, dict[str, object]]:
+    """How many texts were parsed for the fingerprints, and the fingerprints."""
+    done = subprocess.run([sys.executable, "-c", PRINT], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    parsed, found = json.loads(done.stdout)
+    return parsed, found
+
+
+def test_the_next_process_parses_only_what_changed(project: Path) -> None:
+    parsed, found = look(project)
+    assert parsed > 0
+    assert look(project) == (0, found)
+
+    words = project / "inner" / "words.py"
+    words.write_text(words.read_text().replace("'str'", "'repr'"))
+    parsed, edited = look(project)
+    assert parsed == 1
+    assert edited["name"] != found["name"]
+    words.write_text(MODULES["inner/words.py"])
+    assert look(project) == (1, found)
+
+
+def test_what_is_known_makes_no_difference(project: Path) -> None:
+    _, found = look(project)
+    (project / MEMO).unlink()
+    assert look(project)[1] == found
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1, "modules": {}}'])
+def test_a_damaged_memory_is_no_error(project: Path, damage: str) -> None:
+    parsed, found = look(project)
+    (project / MEMO).write_text(damage)
+    assert look(project) == (parsed, found)
+    document = json.loads((project / MEMO).read_text())
+    document["modules"]["flow"][1] = "[]"
+    (project / MEMO).write_text(json.dumps(document))
+    parsed, again = look(project)
+    assert (parsed > 0, again) == (True, found)
+
+
+def test_a_module_that_is_gone_is_forgotten(project: Path) -> None:
+    look(project)
+    assert "inner.rates" in json.loads((project / MEMO).read_text())["modules"]
+    (project / "inner" / "rates.py").unlink()
+    flow = project / "flow.py"
+    flow.write_text(flow.read_text().replace("rates, words", "words").replace("rates.convert(value)", "value"))
+    look(project)
+    assert "inner.rates" not in json.loads((project / MEMO).read_text())["modules"]
+
+
+def test_a_project_without_state_gets_none(project: Path) -> None:
+    (project / ".zen").rmdir()
+    look(project)
+    assert not (project / ".zen").exists()

@@ -1,0 +1,143 @@
+"""What was read of the project's modules, kept from process to process: nothing is parsed again that did not change."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import zen_core
+from zen_core.compiler.code.modules import Index
+from zen_core.compiler.code.names import Names
+from zen_core.compiler.code.statements import Decorator, Statement
+from zen_core.contract.canonical import digest_bytes
+
+MEMO_FILE = "code-index.json"
+
+
+class IndexMemo:
+    """The top levels of modules by name, each valid for one text.
+
+    Args:
+        file: where they are kept. One that cannot be read or written is no error: it only saves time.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = _read(file)
+        self._used: set[str] = set()
+        self._is_changed = False
+
+    def find_or_read(self, name: str, content: str, read: Callable[[], Index]) -> Index:
+        """The top level of a module: as it is known for this content, else as `read` finds it.
+
+        Args:
+            content: digest of all that the answer depends on.
+        """
+        self._used.add(name)
+        known, document = self._known.get(name, ("", ""))
+        if known == content:
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged: it is read again
+                return _from_json(json.loads(document))
+        index = read()
+        self._known[name] = content, json.dumps(_to_json(index), separators=(",", ":"))
+        self._is_changed = True
+        return index
+
+    def save(self, is_there: Callable[[str], bool]) -> None:
+        """Keep what was read, where there is a place for it. Modules that are not there any more are dropped."""
+        if not self._is_changed:
+            return
+        kept = {name: entry for name, entry in self._known.items() if name in self._used or is_there(name)}
+        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps({"format": _format(), "modules": kept}), encoding="utf-8")
+            temporary.replace(self._file)
+            self._is_changed = False
+
+
+@cache
+def index_memo_in(folder: Path) -> IndexMemo:
+    """The memory that lies in a project's state folder, read once per process."""
+    return IndexMemo(folder / MEMO_FILE)
+
+
+@cache
+def _format() -> str:
+    """Changes with how modules are read: with Zen, with an edit of Zen, with Python."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return f"{zen_core.__version__} {sys.version} {digest_bytes(b''.join(path.read_bytes() for path in sources))}"
+
+
+def _read(file: Path) -> dict[str, tuple[str, str]]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        is_of_ours = document["format"] == _format()
+        return {name: (content, text) for name, (content, text) in document["modules"].items()} if is_of_ours else {}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {}
+
+
+def _to_json(index: Index) -> list[Any]:
+    imports = [[name, list(targets)] for name, targets in index.imports.items()]
+    return [[_statement_to_json(item) for item in index.statements], imports, index.stars, index.bare]
+
+
+def _from_json(document: list[Any]) -> Index:
+    statements, imports, stars, bare = document
+    index = Index(
+        imports={name: dict.fromkeys(map(tuple, targets)) for name, targets in imports},
+        stars=stars,
+        bare=bare,
+    )
+    for item in statements:
+        index.add(_statement_from_json(item))
+    return index
+
+
+def _statement_to_json(item: Statement) -> list[Any]:
+    own_names, decorators = _names_to_json(item.own_names), []
+    for each in item.decorators:
+        decorators.append([each.path, each.digest, _names_to_json(each.names)])
+    facts = [item.position, item.kind, item.bound, item.does_more, item.lines, item.code, item.documentation]
+    more = [item.learns_of_subclasses, item.assigns, item.has_body, item.value, item.made_by]
+    return [facts, own_names, decorators, item.bases, *more]
+
+
+def _statement_from_json(document: list[Any]) -> Statement:
+    (position, kind, bound, does_more, lines, code, documentation), own_names, decorators, bases, *rest = document
+    return Statement(
+        position,
+        kind,
+        tuple(bound),
+        does_more,
+        (lines[0], lines[1]),
+        code,
+        documentation,
+        _names_from_json(own_names),
+        tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in decorators),
+        tuple(bases),
+        *rest,
+    )
+
+
+def _names_to_json(names: Names) -> list[Any]:
+    sets = [sorted(found) for found in (names.annotations, names.alters, names.calls_methods_of)]
+    return [list(names.reads), *sets, sorted(names.imported), names.unfollowed]
+
+
+def _names_from_json(document: list[Any]) -> Names:
+    reads, annotations, alters, calls_methods_of, imported, unfollowed = document
+    return Names(
+        dict.fromkeys(reads),
+        set(annotations),
+        set(alters),
+        set(calls_methods_of),
+        {(level, module) for level, module in imported},
+        [(what, line, inside) for what, line, inside in unfollowed],
+    )
