@@ -11,10 +11,11 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
 from zen_core.codegen.code_memo import CodeMemo, memo_in
 from zen_core.codegen.import_roots import ImportRoots, is_installed
@@ -59,6 +60,13 @@ class CodeBundle:
     left_out: tuple[LeftOut, ...] = ()
 
 
+class Memo(Protocol):
+    """What was found out about files, for the next process."""
+
+    def save(self) -> None:
+        """Keep it, where there is a place for it."""
+
+
 @dataclass(frozen=True)
 class LocalCode:
     """The code of a run on this machine: a bundle that is not packed yet, and need not be where it is stored already.
@@ -70,7 +78,7 @@ class LocalCode:
     left_out: tuple[LeftOut, ...]
     _path_by_name: Mapping[str, Path] = field(repr=False)
     _settings: bytes = field(repr=False)
-    _memo: CodeMemo = field(repr=False)
+    _memos: Sequence[Memo] = field(repr=False)
 
     def pack(self) -> CodeBundle | None:
         """The bundle; None where a file has changed since, or is gone: what ran cannot be told any more."""
@@ -82,7 +90,8 @@ class LocalCode:
 
     def remember(self) -> None:
         """Keep what was found out about the files, so that the next run reads only what changed."""
-        self._memo.save()
+        for memo in self._memos:
+            memo.save()
 
 
 def build_bundle(settings: Settings, roots: ImportRoots, modules: Iterable[str]) -> CodeBundle:
@@ -98,17 +107,20 @@ def build_bundle(settings: Settings, roots: ImportRoots, modules: Iterable[str])
     return _pack(found.path_by_name, _settings_of(settings), found.left_out)
 
 
-def find_local_code(settings: Settings, modules: Iterable[str]) -> LocalCode:
+def find_local_code(settings: Settings, modules: Iterable[str], *memos: Memo) -> LocalCode:
     """The code of a run on this machine, with the digest that its bundle has: the same as when it is compiled.
 
     Reads and parses only the files that changed since the last run.
+
+    Args:
+        memos: what else was found out about them, to be kept with it.
     """
     memo = memo_in(settings.state_folder)
     found = _collect(settings, ImportRoots.of(settings), modules, memo)
     content = _settings_of(settings)
     digests = {name: memo.facts(path).sha256 for name, path in found.path_by_name.items()}
     digests[SETTINGS_FILE] = hashlib.sha256(content).hexdigest()
-    return LocalCode(digest_of_files(digests), found.left_out, found.path_by_name, content, memo)
+    return LocalCode(digest_of_files(digests), found.left_out, found.path_by_name, content, (memo, *memos))
 
 
 def _collect(settings: Settings, roots: ImportRoots, modules: Iterable[str], memo: CodeMemo) -> _Collector:

@@ -21,6 +21,7 @@ from zen_core.adapter.registry import adapter_names, load_adapter
 from zen_core.codegen.bundle import CodeBundle, LeftOut, LocalCode, build_bundle, find_local_code
 from zen_core.codegen.import_roots import ImportRoots
 from zen_core.codegen.output import check_files, write_files
+from zen_core.compiler.code.index_memo import index_memo_in
 from zen_core.compiler.feature_check import check_features
 from zen_core.compiler.manifest import build_manifest
 from zen_core.contract.manifest import CODE_FILE, MANIFEST_FILE, Unfollowed
@@ -90,6 +91,7 @@ def compile_pipeline(
     emitted = adapter.emit(EmissionRequest(spec, zen_core.__version__, options, waived))
     bundle = None if installed_code else build_bundle(settings, roots, _modules(spec, functions, settings, roots))
     manifest = build_manifest(spec, functions, settings, code=bundle, installed_code=installed_code)
+    index_memo_in(settings.state_folder).save()  # where the project has that folder; it gets none by this
     folder = adapter.sidecar_folder(spec)
     beside = [EmittedFile(f"{folder}/{MANIFEST_FILE}", manifest.to_text().encode())]
     if bundle is not None:
@@ -119,7 +121,7 @@ def find_code(spec: PipelineSpec, functions: Functions, settings: Settings) -> L
     if settings.root is None or "__main__" in modules:
         return None
     try:
-        return find_local_code(settings, modules)
+        return find_local_code(settings, modules, index_memo_in(settings.state_folder))
     except OSError:
         return None  # a file went away while it was read
 

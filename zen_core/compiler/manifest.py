@@ -46,8 +46,6 @@ def build_manifest(
         entry_point: fingerprint_step(function, roots=roots, effects=effects)
         for entry_point, function in functions.items()
     }
-    if memo is not None:
-        memo.save(lambda name: roots.find_module(name) is not None)
     fingerprints = {step.name: found[step.entry_point] for step in (*spec.steps, *spec.hooks) if step.entry_point}
     if settings.unfollowed == "refuse":
         _refuse_unfollowed(found)

@@ -18,6 +18,8 @@ from zen_core.compiler.code.statements import Decorator, Statement
 from zen_core.contract.canonical import digest_bytes
 
 MEMO_FILE = "code-index.json"
+_MOST_MODULES = 5_000
+"""Those that are long gone make room for others."""
 
 
 class IndexMemo:
@@ -30,7 +32,7 @@ class IndexMemo:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known = _read(file)
-        self._used: set[str] = set()
+        self._used: dict[str, None] = {}
         self._is_changed = False
 
     def find_or_read(self, name: str, content: str, read: Callable[[], Index]) -> Index:
@@ -39,7 +41,7 @@ class IndexMemo:
         Args:
             content: digest of all that the answer depends on.
         """
-        self._used.add(name)
+        self._used[name] = None
         known, document = self._known.get(name, ("", ""))
         if known == content:
             with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged: it is read again
@@ -49,11 +51,12 @@ class IndexMemo:
         self._is_changed = True
         return index
 
-    def save(self, is_there: Callable[[str], bool]) -> None:
-        """Keep what was read, where there is a place for it. Modules that are not there any more are dropped."""
+    def save(self) -> None:
+        """Keep what was read, where there is a place for it: the modules of this process, then those of others."""
         if not self._is_changed:
             return
-        kept = {name: entry for name, entry in self._known.items() if name in self._used or is_there(name)}
+        others = [name for name in self._known if name not in self._used]
+        kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             temporary.write_text(json.dumps({"format": _format(), "modules": kept}), encoding="utf-8")

@@ -57,6 +57,7 @@ PRINT = """
 import json, sys
 from pathlib import Path
 from zen_core.authoring.loading import load_pipeline
+from zen_core.compiler.code.index_memo import index_memo_in
 from zen_core.compiler.manifest import build_manifest
 from zen_core.contract.settings import load_settings
 settings = load_settings(Path.cwd())
@@ -64,6 +65,7 @@ built = load_pipeline("flow.py:flow", settings).build()
 parsed = []
 sys.addaudithook(lambda event, facts: parsed.append(facts[1]) if event == "compile" and facts[0] else None)
 manifest = build_manifest(built.spec, built.functions, settings)
+index_memo_in(settings.state_folder).save()
 found = {name: [item.digest, item.to_document()] for name, item in manifest.fingerprints.items()}
 print(json.dumps([len(parsed), found]))
 """
@@ -119,17 +121,20 @@ def test_a_damaged_memory_is_no_error(project: Path, damage: str) -> None:
     assert (parsed > 0, again) == (True, found)
 
 
-def test_a_module_that_is_gone_is_forgotten(project: Path) -> None:
-    look(project)
-    assert "inner.rates" in json.loads((project / MEMO).read_text())["modules"]
-    (project / "inner" / "rates.py").unlink()
-    flow = project / "flow.py"
-    flow.write_text(flow.read_text().replace("rates, words", "words").replace("rates.convert(value)", "value"))
-    look(project)
-    assert "inner.rates" not in json.loads((project / MEMO).read_text())["modules"]
+def zen(project: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zen_core.cli", *arguments], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
-def test_a_project_without_state_gets_none(project: Path) -> None:
+def test_a_run_leaves_it_and_a_compile_uses_it(project: Path) -> None:
     (project / ".zen").rmdir()
-    look(project)
+    zen(project, "compile", "flow.py:flow", "--for", "ir", "--out", "out")
+    zen(project, "compile", "flow.py:flow", "--for", "airflow", "--out", "out")
     assert not (project / ".zen").exists()
+    zen(project, "run", "flow.py:flow")
+    assert look(project)[0] == 0
+    (project / MEMO).unlink()
+    zen(project, "compile", "flow.py:flow", "--for", "airflow", "--out", "out")
+    assert look(project)[0] == 0
