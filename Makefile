@@ -9,6 +9,8 @@ SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE
 
 CORE := .venvs/core/bin
+# what the benchmarks compare Zen with
+PEERS := metaflow redun zenml
 SETUP := tools/environments.py tools/bootstrap.py pyproject.toml
 
 .PHONY: help demo test check bench constraints clean lint fast-tests all-tests wheel-tests integration-tests python
@@ -23,8 +25,8 @@ check: lint fast-tests  ## linters, types, import contracts and the fast tests: 
 
 test: lint all-tests wheel-tests integration-tests  ## everything, real servers included: minutes
 
-bench: .venvs/core/ready  ## measure the budgets
-	$(CORE)/python -m benchmarks
+bench: $(foreach name,core airflow3 dagster prefect $(PEERS),.venvs/$(name)/ready)  ## measure the budgets, beside other frameworks
+	$(CORE)/python -m benchmarks --write
 
 constraints: | python  ## resolve the pinned sets of constraints/ again, to the newest versions that fit
 	$(PYTHON) -m tools.environments resolve
@@ -55,6 +57,9 @@ integration-tests: $(foreach name,core airflow3 airflow211 prefect kfp dagster s
 	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs --durations=25
 
 .venvs/%/ready: constraints/%.txt constraints/%.in $(SETUP) | python
+	$(PYTHON) -m tools.environments build $*
+
+$(PEERS:%=.venvs/%/ready): .venvs/%/ready: constraints/peers/%.txt constraints/peers/%.in $(SETUP) | python
 	$(PYTHON) -m tools.environments build $*
 
 python:

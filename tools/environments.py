@@ -28,6 +28,8 @@ ENVIRONMENTS = {
     "dagster": ("dagster", "data", "mlflow", "postgresql"),
     "sqlalchemy14": ("data", "dev", "mlflow", "postgresql"),
 }
+# What the benchmarks compare Zen with: each alone, without the project.
+PEERS = ("metaflow", "redun", "zenml")
 # A cache key holds the versions of the packages that a step imports: where these differ between two
 # environments, a step that ran in one is run again in the other.
 EQUAL = {
@@ -40,7 +42,7 @@ HEADER = "# The tested set of .venvs/{name} (CPython 3.11, Linux). Written by `m
 def main(command: str, *names: str) -> None:
     """Run one of the commands above."""
     match command, names:
-        case "build", [name] if name in ENVIRONMENTS:
+        case "build", [name] if name in ENVIRONMENTS or name in PEERS:
             build(name)
         case "wheel", []:
             build_wheel()
@@ -56,7 +58,10 @@ def build(name: str) -> None:
     """Make .venvs/NAME or bring it up to date, and mark it ready."""
     ready = ROOT / ".venvs" / name / "ready"
     ready.unlink(missing_ok=True)
-    install(name, constraints=name, project=["--editable", f".[{','.join(ENVIRONMENTS[name])}]"])
+    if name in PEERS:
+        install(name, constraints=f"peers/{name}", project=[])
+    else:
+        install(name, constraints=name, project=["--editable", f".[{','.join(ENVIRONMENTS[name])}]"])
     ready.touch()
 
 
@@ -91,7 +96,7 @@ def install(name: str, *, constraints: str, project: list[str]) -> None:
     frozen = parse(read_uv("pip", "freeze", "--exclude-editable", "--python", str(environment / "bin" / "python")))
     unpinned = sorted(set(frozen) - set(parse(pinned.read_text())) - {"zen-core"})
     if unpinned:
-        sys.exit(f"constraints/{pinned.name} does not pin {', '.join(unpinned)}: run `make constraints`.")
+        sys.exit(f"constraints/{constraints}.txt does not pin {', '.join(unpinned)}: run `make constraints`.")
 
 
 def resolve() -> None:
@@ -106,9 +111,15 @@ def resolve() -> None:
                 "--python", sys.executable, *(f"--extra={extra}" for extra in extras),
                 "--output-file", str(resolved[name]), "pyproject.toml", str(CONSTRAINTS / f"{name}.in"),
             )  # fmt: skip
+        for name in PEERS:
+            resolved[f"peers/{name}"] = file = Path(folder) / f"{name}.txt"
+            run_uv(
+                "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python-version", "3.11",
+                "--python", sys.executable, "--output-file", str(file), str(CONSTRAINTS / "peers" / f"{name}.in"),
+            )  # fmt: skip
         for name, file in resolved.items():
             pins = [line for line in file.read_text().splitlines() if not line.startswith("-")]
-            (CONSTRAINTS / f"{name}.txt").write_text(HEADER.format(name=name) + "\n".join(pins) + "\n")
+            (CONSTRAINTS / f"{name}.txt").write_text(HEADER.format(name=Path(name).name) + "\n".join(pins) + "\n")
     check()
 
 
