@@ -41,6 +41,42 @@ def churn(data: File = File("rows.txt"), depth: int = 4):
     score(train(load(data, depth), depth))
 """
 
+FLOW = """
+    from typing import Annotated
+    from zen_core import Cache, File, log_metric, pipeline, step, when
+    import features
+
+    @step
+    def load(data: File, n: int) -> Annotated[list, "rows"]:
+        return [int(x) for x in data.path.read_text().split()][:n]
+
+    @step
+    def scaled(rows: list) -> list:
+        return [features.scale(row) for row in rows]
+
+    @step
+    def square(x: int) -> int:
+        return x * x
+
+    @step
+    def total(rows: list, squares: list) -> int:
+        return sum(rows) + sum(squares)
+
+    @pipeline
+    def flow(data: File = File("numbers.txt"), n: int = 3):
+        rows = scaled(load(data, n))
+        total(rows, square.map(x=rows))
+"""
+FEATURES = """
+    FACTOR = 2
+
+    def scale(x):
+        return x * FACTOR
+
+    def unused(x):
+        return x
+"""
+
 
 class Project:
     """A project's folder, and what `zen` answers in it."""
@@ -83,6 +119,25 @@ class Project:
         """Run the pipeline, and answer with its document, however it ended."""
         return json.loads(self.zen("run", f"{self.module}.py:churn", "--json", *arguments).stdout)
 
+    def ran(self, *arguments):
+        """Run the pipeline `ref`, which completes; its document, whose steps are by label."""
+        result = self.zen("run", self.ref, "--json", *arguments)
+        assert result.exit_code == 0, result.stderr
+        document = json.loads(result.stdout)
+        document["steps"] = {
+            step["name"] if step["map_index"] is None else f"{step['name']}[{step['map_index']}]": step
+            for step in document["steps"]
+        }
+        return document
+
+    def reasons(self, *arguments):
+        """Run the pipeline `ref`; the reason of each step."""
+        return {name: step["cache_reason"] for name, step in self.ran(*arguments)["steps"].items()}
+
+    def why(self, step, run_id="latest"):
+        """What `zen why` says of a step."""
+        return self.json("why", run_id, step)
+
 
 class Screen(io.StringIO):
     """A standard output that says it is a terminal."""
@@ -119,3 +174,12 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield made
     made.forget_modules()
+
+
+@pytest.fixture
+def flow(project):
+    """A project whose pipeline `flow` uses a helper module."""
+    (project.root / "numbers.txt").write_text("1 2 3 4")
+    project.write(flow=FLOW, features=FEATURES)
+    project.ref = "flow.py:flow"
+    return project
