@@ -149,14 +149,14 @@ class Project:
             loaded_at: a time at which what is in memory had been loaded, in nanoseconds since 1970; None: not known.
         """
         loaded = sys.modules.get(module.name)
-        file = getattr(loaded, "__file__", None)
-        if file and not is_checked(getattr(loaded, "__loader__", None)) and stale_bytecode(file):
-            return "Python imported older bytecode of it; remove its __pycache__ folder and start the process again"
         now = time.time_ns()
         is_newer = (loaded_at or now) < self._changed_at.get(module.name, 0) <= now  # later: another machine's clock
         # Or the text is not that of an earlier run of this process.
         if module.name in self._outdated or (is_newer and (loaded is not None or self.main is module)):
             return "the file changed since it was imported; start the process again"
+        file = getattr(loaded, "__file__", None)
+        if file and not is_checked(getattr(loaded, "__loader__", None)) and stale_bytecode(file):
+            return "Python imported older bytecode of it; remove its __pycache__ folder and start the process again"
         return ""
 
     def _shown(self, path: Path) -> str:
