@@ -18,6 +18,7 @@ class Wire:
         delay_seconds: how long a round trip takes longer, as on a network.
         cut: told what a client sends; answers whether its connection is to be cut, before the server has seen it or
             after the server has answered. The client sees neither an answer nor a reason.
+        answer: told what a client sends; what it answers is sent back in the server's place, and the connection ended.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Wire:
         *,
         delay_seconds: float = 0.0,
         cut: Callable[[bytes], Literal["before", "after"] | None] = lambda data: None,
+        answer: Callable[[bytes], bytes | None] = lambda data: None,
     ) -> None:
         self.round_trips = 0
         self._server_port = server_port
         self._delay_seconds = delay_seconds
         self._cut = cut
+        self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -70,6 +73,12 @@ class Wire:
                     time.sleep(self._delay_seconds)
                 cut = self._cut(data)
                 if cut == "before":
+                    return
+                if (answer := self._answer(data)) is not None:
+                    client.sendall(answer)
+                    client.shutdown(socket.SHUT_WR)
+                    while client.recv(1 << 16):  # the rest of the question: a reset could overtake the answer
+                        pass
                     return
                 is_cut = is_cut or cut == "after"
                 server.sendall(data)

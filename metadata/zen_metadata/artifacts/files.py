@@ -7,10 +7,11 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zen_core.contract.canonical import DIGEST_PREFIX, digest_json
 from zen_core.contract.settings import without_credentials
@@ -18,8 +19,11 @@ from zen_core.errors import MissingInputError, StoreError, ZenError
 from zen_metadata.artifacts.filesystems import failure_of, is_local, local_part, open_filesystem
 
 BLOCK_BYTES = 1 << 20
+_AT_ONCE = 4
 _COARSEST_TICK_NS = 2_000_000_000  # of FAT and of some network file systems
 _ETAGS = ("ETag", "etag", "content_md5", "md5Hash", "generation", "hash")
+T = TypeVar("T")
+R = TypeVar("R")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 
 
@@ -89,9 +93,10 @@ def open_locally(source: SourceFile, scratch: Path) -> Path:
         folder.mkdir(parents=True)
         filesystem, path = open_filesystem(source.url)
         if filesystem.isdir(path):
-            for name, full in _remote_files(filesystem, path):
+            found = _remote_files(filesystem, path)
+            for name, _ in found:
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
-                filesystem.get_file(full, str(target / name))
+            _side_by_side(lambda file: filesystem.get_file(file[1], str(target / file[0])), found)
         else:
             filesystem.get_file(path, str(target))
     check_unchanged(source)
@@ -119,14 +124,20 @@ def digest_file(path: Path) -> str:
 
 def digest_folder(path: Path) -> str:
     """The digest of a local folder: over the sorted relative names, whether each is executable, and its content."""
-    entries = []
-    for name, entry in iter_folder(path):
+    found = list(iter_folder(path))
+    digests = _side_by_side(lambda entry: "" if entry.is_dir() else digest_file(entry), [entry for _, entry in found])
+    return combine_folder([(name, entry, digest) for (name, entry), digest in zip(found, digests, strict=True)])
+
+
+def combine_folder(entries: Iterable[tuple[str, Path, str]]) -> str:
+    """The digest of a local folder, from the relative name, path and digest of each file and empty folder in it."""
+    described = []
+    for name, entry, digest in entries:
         if entry.is_dir():
-            entries.append([name, "folder", ""])
+            described.append([name, "folder", ""])
         else:
-            kind = "executable" if entry.stat().st_mode & stat.S_IXUSR else "file"
-            entries.append([name, kind, digest_file(entry)])
-    return digest_json("folder", entries)
+            described.append([name, "executable" if entry.stat().st_mode & stat.S_IXUSR else "file", digest])
+    return digest_json("folder", described)
 
 
 def iter_folder(path: Path) -> Iterator[tuple[str, Path]]:
@@ -234,8 +245,17 @@ def _digest_remote(url: str) -> str:
     filesystem, path = open_filesystem(url)
     if filesystem.isdir(path):
         files = _remote_files(filesystem, path)
-        return digest_json("folder", [[name, "file", _digest_remote_file(filesystem, full)] for name, full in files])
+        digests = _side_by_side(lambda file: _digest_remote_file(filesystem, file[1]), files)
+        return digest_json("folder", [[name, "file", digest] for (name, _), digest in zip(files, digests, strict=True)])
     return _digest_remote_file(filesystem, path)
+
+
+def _side_by_side(action: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """What an action answers for each; a few at once, since hashing and waiting for a network need not wait in turn."""
+    if len(items) < 2:
+        return [action(item) for item in items]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(action, items))
 
 
 def _digest_remote_file(filesystem: Any, path: str) -> str:

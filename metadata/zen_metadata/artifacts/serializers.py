@@ -7,7 +7,7 @@ a step that passes JSON never imports numpy.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -84,13 +84,14 @@ class Encoding:
 
     Attributes:
         chunks: the bytes in pieces; iterated twice, for the digest and for writing.
-        digest: the value's digest, where it is known already; else `Serializer.digest` is asked.
+        digest: the value's digest, where it is known already, or answers with it once the bytes have been iterated;
+            else `Serializer.digest` is asked.
         inline_value: the value in JSON form, where it is a scalar.
     """
 
     chunks: Iterable[Chunk]
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    digest: str | None = None
+    digest: str | Callable[[], str] | None = None
     inline_value: Any = NO_VALUE
 
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.canonical import DIGEST_PREFIX
 from zen_core.contract.refs import NO_VALUE
-from zen_core.contract.settings import without_credentials
 from zen_core.contract.values import digest_value_json
-from zen_core.errors import ArtifactIntegrityError, ArtifactMissingError, OutputError, StoreError, ZenError
+from zen_core.errors import OutputError, StoreError
 from zen_metadata.artifacts.class_code import digest_with_class
-from zen_metadata.artifacts.damage import ArtifactState, find_state, set_aside, was_set_aside
+from zen_metadata.artifacts.damage import ArtifactState, find_state
 from zen_metadata.artifacts.failures import (
-    MAKE_AGAIN,
     check_not_deleted,
     describe,
     not_storable,
@@ -34,8 +32,9 @@ from zen_metadata.artifacts.failures import (
     tell_doubt,
     writing,
 )
-from zen_metadata.artifacts.filesystems import failure_of, is_local, local_part
-from zen_metadata.artifacts.roots import LocalRoot, RemoteRoot, Root, copy_privately
+from zen_metadata.artifacts.loading import fetch_checked, read_checked
+from zen_metadata.artifacts.place import OBJECTS_FOLDER, Place, checked
+from zen_metadata.artifacts.roots import Claim
 from zen_metadata.artifacts.serializers import (
     LAST_RESORT,
     DeclinedError,
@@ -51,9 +50,8 @@ from zen_metadata.artifacts.type_names import type_name
 if TYPE_CHECKING:
     from zen_metadata.lineage.records import ArtifactRecord
 
-OBJECTS_FOLDER = "objects"
+_SAVED_AT_ONCE = 8
 _EMPTY_HEX = hashlib.sha256(b"").hexdigest()
-_BLOCK_BYTES = 1 << 20
 
 logger = logging.getLogger("zen")
 
@@ -95,10 +93,11 @@ class ArtifactStore:
     """
 
     def __init__(self, url: str, *, allow_pickle: bool = True) -> None:
-        self.is_local = is_local(url)
-        self.url = local_part(url) if self.is_local else url.rstrip("/")
+        self._place = Place(url)
+        self._root = self._place.root
+        self.is_local = self._place.is_local
+        self.url = self._place.url
         self._allow_pickle = allow_pickle
-        self._root: Root = LocalRoot(self.url) if self.is_local else RemoteRoot(self.url)
         self._announced: set[tuple[str, str]] = set()
 
     # -- values --------------------------------------------------------------------------------------------------
@@ -130,6 +129,21 @@ class ArtifactStore:
             return stored
         raise not_storable(value, "nothing can write it", where)
 
+    def save_all(self, values: Sequence[object], *, scratch: Path, wheres: Sequence[str]) -> list[StoredArtifact]:
+        """`save` for each; in an object store several at once, since each waits for a few answers over the network.
+
+        Args:
+            wheres: names step and output in messages, for each value.
+        """
+        if self.is_local or len(values) < 2:
+            return [self.save(value, scratch=scratch, where=where) for value, where in zip(values, wheres, strict=True)]
+        with ThreadPoolExecutor(_SAVED_AT_ONCE) as threads:
+            saved = [
+                threads.submit(copy_context().run, self.save, value, scratch=scratch, where=where)
+                for value, where in zip(values, wheres, strict=True)
+            ]
+            return [each.result() for each in saved]
+
     def load(self, record: ArtifactRecord | StoredArtifact, *, into: Any = None, scratch: Path) -> object:
         """The value that was stored.
 
@@ -152,17 +166,17 @@ class ArtifactStore:
         if record.has_inline_value and record.serializer == "json" and _inline_holds(record):
             return record.inline_value
         if decode := getattr(serializer, "decode", None):
-            data = self._read_checked(record, shown)
+            data = read_checked(self._place, record, shown)
             with reading(shown, metadata):
                 return decode(data, metadata, into)
-        path = self._fetch_checked(record, serializer, shown, scratch)
+        path = fetch_checked(self._place, record, serializer, shown, scratch)
         try:
             with reading(shown, metadata):
                 return serializer.load(path, metadata, into)
         except StoreError as error:
             if path.exists() or getattr(serializer, "keeps_path", False):
                 raise
-            raise self._missing(record.location, shown) from error  # removed since it was checked
+            raise self._place.missing(record.location, shown) from error  # removed since it was checked
 
     def state_of(self, record: ArtifactRecord | StoredArtifact) -> ArtifactState:
         """Whether the bytes can still stand for the value, by one look-up where they can.
@@ -174,64 +188,65 @@ class ArtifactStore:
         Raises:
             StoreError: the store refuses; StoreUnavailableError: it cannot be reached.
         """
-        with self._doing("look for an artifact", _checked(record.location)):
+        with self._place.doing("look for an artifact", checked(record.location)):
             return find_state(self._root, record)
 
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def exists(self, location: str) -> bool:
         """Whether the bytes are there, by one look-up. An empty file that ought not to be empty is not there."""
-        with self._doing("look for an artifact", location):
-            size = self._root.size(_checked(location))
+        with self._place.doing("look for an artifact", location):
+            size = self._root.size(checked(location))
         return bool(size) or (size == 0 and (not location.startswith(OBJECTS_FOLDER) or _EMPTY_HEX in location))
 
     def write_bytes(self, location: str, data: bytes) -> None:
         """Write a file of the store's own, whole or not at all; one that is there already is left as it is."""
-        if not self.keep(location):
-            with self._doing("write", location):
-                self._root.put(location, (data,), len(data), None)
+        with self._place.doing("write", location):
+            found = self._root.claim(checked(location))
+            if found != "kept":
+                self._root.put(location, (data,), len(data), None, replace=found != "absent")
 
     def size(self, location: str) -> int | None:
         """How large the file is; None where there is none."""
-        with self._doing("look for", location):
-            return self._root.size(_checked(location))
+        with self._place.doing("look for", location):
+            return self._root.size(checked(location))
 
     def keep(self, location: str) -> bool:
         """Whether a file of the store's own is there; it is then taken for one that is in use again."""
-        with self._doing("look for", location):
-            return bool(self._root.size(_checked(location))) and self._root.touch(location)
+        with self._place.doing("look for", location):
+            return self._root.claim(checked(location)) == "kept"
 
     def read_bytes(self, location: str) -> bytes:
         """A file of the store's own. Raises ArtifactMissingError."""
-        with self._doing("read", location, location), self._root.open(_checked(location), 0) as stream:
+        with self._place.doing("read", location, location), self._root.open(checked(location), 0) as stream:
             return stream.read()
 
     def list(self, prefix: str = "") -> list[str]:
         """The locations below a folder, sorted."""
-        with self._doing("list", prefix):
-            return self._root.list(_checked(prefix.rstrip("/")) if prefix else "")
+        with self._place.doing("list", prefix):
+            return self._root.list(checked(prefix.rstrip("/")) if prefix else "")
 
     def remove(self, location: str) -> None:
         """Remove a file, if it is there."""
-        with self._doing("remove", location):
-            self._root.remove(_checked(location))
+        with self._place.doing("remove", location):
+            self._root.remove(checked(location))
 
     def files(self, prefix: str) -> Sequence[StoredFile]:
         """The files below a folder, with their sizes and times."""
-        with self._doing("list", prefix):
-            return list(self._root.files(_checked(prefix)))
+        with self._place.doing("list", prefix):
+            return list(self._root.files(checked(prefix)))
 
     def remove_unchanged(self, files: Sequence[StoredFile]) -> Sequence[StoredFile]:
         """Remove files, but none that was stored again, or said to be in use, since it was listed.
 
         Answers with those that were removed.
         """
-        with self._doing("remove", ""):
+        with self._place.doing("remove", ""):
             return self._root.remove_unchanged(files)
 
     def local_path(self, location: str) -> Path | None:
         """The path of a location on this machine; None for a remote store. The file must not be changed."""
-        _checked(location)
+        checked(location)
         return Path(self.url) / location if self.is_local else None
 
     # -- saving --------------------------------------------------------------------------------------------------
@@ -242,17 +257,18 @@ class ArtifactStore:
             encoding: Encoding | None = encode(value) if encode else None
         if encoding is not None:
             hexadecimal, size = _hash_chunks(encoding, value, where)
-            with self._doing("store an artifact", OBJECTS_FOLDER):
-                location, is_there = self._place(hexadecimal, size, serializer)
-                if not is_there:
-                    self._root.put(location, encoding.chunks, size, scratch)
+            with self._place.doing("store an artifact", OBJECTS_FOLDER):
+                location, found = self._claim(hexadecimal, size, serializer)
+                if found != "kept":
+                    self._root.put(location, encoding.chunks, size, scratch, replace=found != "absent")
             metadata = encoding.metadata
         else:
             location, hexadecimal, size, metadata = self._save_file(serializer, value, scratch, where)
         stored_digest = DIGEST_PREFIX + hexadecimal
         inline = encoding.inline_value if encoding is not None else NO_VALUE
         with writing(value, where):
-            digest = (encoding and encoding.digest) or serializer.digest(value, stored_digest, metadata)
+            known = encoding.digest if encoding is not None else None
+            digest = (known() if callable(known) else known) or serializer.digest(value, stored_digest, metadata)
         foreign = foreign_metadata(serializer)
         if foreign:  # the built-in ones see to it themselves
             digest = digest_with_class(digest, type(value))
@@ -275,7 +291,7 @@ class ArtifactStore:
     def _save_file(
         self, serializer: Serializer, value: object, scratch: Path, where: str
     ) -> tuple[str, str, int, Mapping[str, Any]]:
-        with self._doing("store an artifact", OBJECTS_FOLDER):
+        with self._place.doing("store an artifact", OBJECTS_FOLDER):
             path = self._root.temporary_path(scratch, serializer.extension)
         try:
             with writing(value, where):
@@ -285,33 +301,31 @@ class ArtifactStore:
                         f"the serializer {serializer.name!r} wrote no file",
                         hint="`dump` must write one file at the path that it is given; a folder can be packed into one",
                     )
-            with self._doing("store an artifact", OBJECTS_FOLDER):
+            with self._place.doing("store an artifact", OBJECTS_FOLDER):
                 with path.open("rb", buffering=0) as stream:
                     hexadecimal = hashlib.file_digest(stream, "sha256").hexdigest()
                 size = path.stat().st_size
-                location, is_there = self._place(hexadecimal, size, serializer)
-                if not is_there:
-                    self._root.put_file(location, path)
+                location, found = self._claim(hexadecimal, size, serializer)
+                if found != "kept":
+                    self._root.put_file(location, path, replace=found != "absent")
         finally:
             if path.is_dir():
                 shutil.rmtree(path)
             path.unlink(missing_ok=True)
         return location, hexadecimal, size, metadata
 
-    def _place(self, hexadecimal: str, size: int, serializer: Serializer) -> tuple[str, bool]:
+    def _claim(self, hexadecimal: str, size: int, serializer: Serializer) -> tuple[str, Claim]:
         """Where content belongs, and whether it is there already. Another size is what a power failure left.
 
         Whoever removes what is unreferenced must see that this is about to be referenced again. Where no time of use
         is kept, old content is not relied on, but stored a second time beside itself, once in a while.
         """
         location = _location(hexadecimal, serializer)
-        if self._root.size(location) != size:
-            return location, False
-        if self._root.touch(location):
-            return location, True
-        if not self.is_local:
-            location = _location(f"{hexadecimal}-{period()}", serializer)
-        return location, self._root.size(location) == size and self._root.touch(location)
+        found = self._root.claim(location, size)
+        if found != "old" or self.is_local:
+            return location, found
+        location = _location(f"{hexadecimal}-{period()}", serializer)
+        return location, self._root.claim(location, size)
 
     def _announce(self, type_: str, reason: str, where: str) -> None:
         if (type_, where) in self._announced:
@@ -325,97 +339,9 @@ class ArtifactStore:
             f" ({reason})" if reason else "",
         )
 
-    # -- loading -------------------------------------------------------------------------------------------------
-
-    def _read_checked(self, record: ArtifactRecord | StoredArtifact, shown: str) -> bytearray:
-        location = _checked(record.location)
-        with self._doing("load an artifact", location, shown), self._root.open(location, record.size_bytes) as stream:
-            data = bytearray(record.size_bytes)
-            with memoryview(data) as view:
-                count = 0
-                while count < len(data) and (got := stream.readinto(view[count:])):  # type: ignore[attr-defined]
-                    count += got
-            # Bytes that are missing or too many make another digest.
-            rest = stream.read(1) if count == len(data) else b""
-        if count < len(data):
-            del data[count:]
-        hasher = hashlib.sha256(data)
-        hasher.update(rest)
-        self._check_digest(hasher.hexdigest(), record, shown)
-        return data
-
-    def _fetch_checked(
-        self, record: ArtifactRecord | StoredArtifact, serializer: Serializer, shown: str, scratch: Path
-    ) -> Path:
-        location = _checked(record.location)
-        with self._doing("load an artifact", location, shown):
-            path = self._root.fetch(location, scratch)
-            if getattr(serializer, "keeps_path", False):
-                name = str(record.metadata.get("file_name") or path.name)
-                path = copy_privately(path, scratch / uuid.uuid4().hex[:12], name)
-            with path.open("rb", buffering=0) as stream:
-                hexadecimal = hashlib.file_digest(stream, "sha256").hexdigest()
-        self._check_digest(hexadecimal, record, shown)
-        return path
-
-    def _check_digest(self, hexadecimal: str, record: ArtifactRecord | StoredArtifact, shown: str) -> None:
-        if DIGEST_PREFIX + hexadecimal == record.stored_digest:
-            return
-        if hexadecimal in record.location:
-            # The bytes are what their own address says: only the record is wrong, and they stay where they are.
-            hint = "the record was altered; run the step that made it with --refresh"
-        else:
-            kept = set_aside(self._root, record.location, record.size_bytes)
-            hint = f"{MAKE_AGAIN}; {kept}" if kept else MAKE_AGAIN
-        raise ArtifactIntegrityError(
-            f"the bytes of {shown} are not those that were stored",
-            where=self._show(record.location),
-            why=f"their digest is {DIGEST_PREFIX}{hexadecimal}, recorded is {record.stored_digest}",
-            hint=hint,
-        )
-
-    def _missing(self, location: str, shown: str) -> StoreError:
-        """The error for bytes that are not where they should be."""
-        where = self._show(location)
-        with self._doing("look for an artifact", location):
-            damaged = location.startswith(OBJECTS_FOLDER) and was_set_aside(self._root, location)
-        if damaged:
-            return ArtifactIntegrityError(
-                f"the bytes of {shown} were damaged, and nobody has stored them anew", where=where, hint=MAKE_AGAIN
-            )
-        return ArtifactMissingError(f"the bytes of {shown} are gone", where=where, hint=MAKE_AGAIN)
-
-    def _show(self, location: str) -> str:
-        return f"{without_credentials(self.url)}/{location}"
-
-    @contextmanager
-    def _doing(self, action: str, location: str, shown: str = "") -> Iterator[None]:
-        """Tell in words what the file system raises; `shown` names what should be there, where something should."""
-        try:
-            yield
-        except FileNotFoundError as error:
-            if not shown:
-                raise failure_of(error, action, where=self._show(location)) from error
-            raise self._missing(location, shown) from error
-        except ZenError:
-            raise
-        except Exception as error:
-            raise failure_of(error, action, where=self._show(location)) from error
-
 
 def _location(hexadecimal: str, serializer: Serializer) -> str:
     return f"{OBJECTS_FOLDER}/{hexadecimal[:2]}/{hexadecimal}{serializer.extension}"
-
-
-def _checked(location: str) -> str:
-    """The location, if it lies below the root. Raises StoreError for one that could lie elsewhere."""
-    parts = location.split("/")
-    if ":" in location or "\\" in location or "\0" in location or any(part in ("", ".", "..") for part in parts):
-        raise StoreError(
-            f"the location {without_credentials(location)!r} does not lie in the artifact store",
-            hint="an artifact's location is a path below the store's root; the record was altered",
-        )
-    return location
 
 
 def _hash_chunks(encoding: Encoding, value: object, where: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -9,16 +10,19 @@ import stat
 import tarfile
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
+from zen_core.contract.canonical import DIGEST_PREFIX
 from zen_core.contract.files import File
 from zen_core.errors import OutputError
-from zen_metadata.artifacts.files import digest_folder, iter_folder, read_blocks
+from zen_metadata.artifacts.files import combine_folder, digest_folder, iter_folder, read_blocks
 from zen_metadata.artifacts.serializers import Chunk, DeclinedError, Encoding
 
 _TAR_END_BYTES = 2 * tarfile.BLOCKSIZE
+_WORTH_A_THREAD_BYTES = 128 << 10
 
 
 class FileSerializer:
@@ -73,7 +77,7 @@ class FolderSerializer:
         content = _TarBytes(path)
         names = list(content.facts)
         metadata = {**_path_metadata(value, path), "files": len(names), "names": names[:100]}
-        return Encoding(content, metadata, digest_folder(path))
+        return Encoding(content, metadata, content.folder_digest)
 
     def dump(self, value: File | Path, path: Path) -> Mapping[str, Any]:
         """Write the tar."""
@@ -111,28 +115,55 @@ class _FileBytes:
 
 
 class _TarBytes:
-    """The bytes of a tar of a folder, which must not change between two iterations; made as they are asked for."""
+    """The bytes of a tar of a folder, which must not change between two iterations; made as they are asked for.
+
+    The first iteration also takes the folder's own digest, which is over each file for itself. A second thread does it
+    while whoever iterates hashes the tar, so that each block is read once and hashed on two cores.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.facts = {name: _facts_of(path) for name, path in iter_folder(folder)}
+        self._digest = ""
+
+    def folder_digest(self) -> str:
+        """The same as `digest_folder`; known when the bytes have been iterated."""
+        return self._digest
 
     def __iter__(self) -> Iterator[Chunk]:
-        for name, path in iter_folder(self._folder):
-            header = tarfile.TarInfo(name)
-            if path.is_dir():
-                header.type, header.mode = tarfile.DIRTYPE, 0o755
+        entries: list[tuple[str, Path, str]] = []
+        with ThreadPoolExecutor(1) as helper:
+            for name, path in iter_folder(self._folder):
+                header = tarfile.TarInfo(name)
+                if path.is_dir():
+                    header.type, header.mode = tarfile.DIRTYPE, 0o755
+                    yield header.tobuf(tarfile.PAX_FORMAT)
+                    entries.append((name, path, ""))
+                    continue
+                facts = path.stat()
+                header.size = facts.st_size
+                header.mode = 0o755 if facts.st_mode & stat.S_IXUSR else 0o644
                 yield header.tobuf(tarfile.PAX_FORMAT)
-                continue
-            facts = path.stat()
-            header.size = facts.st_size
-            header.mode = 0o755 if facts.st_mode & stat.S_IXUSR else 0o644
-            yield header.tobuf(tarfile.PAX_FORMAT)
-            yield from _FileBytes(path)
-            yield bytes(-facts.st_size % tarfile.BLOCKSIZE)
+                hasher = hashlib.sha256()
+                yield from _FileBytes(path) if self._digest else _hashed(_FileBytes(path), hasher, helper)
+                entries.append((name, path, DIGEST_PREFIX + hasher.hexdigest()))
+                yield bytes(-facts.st_size % tarfile.BLOCKSIZE)
         if {name: _facts_of(path) for name, path in iter_folder(self._folder)} != self.facts:
             raise _changed(self._folder)
+        self._digest = self._digest or combine_folder(entries)
         yield bytes(_TAR_END_BYTES)
+
+
+def _hashed(blocks: Iterable[Chunk], hasher: hashlib._Hash, helper: ThreadPoolExecutor) -> Iterator[Chunk]:
+    """The blocks, while another thread hashes large ones."""
+    for block in blocks:
+        if len(block) < _WORTH_A_THREAD_BYTES:
+            hasher.update(block)
+            yield block
+        else:
+            hashing = helper.submit(hasher.update, block)
+            yield block
+            hashing.result()  # the next block may come in the same memory
 
 
 def _facts_of(path: Path) -> tuple[int, ...]:

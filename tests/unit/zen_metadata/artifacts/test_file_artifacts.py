@@ -223,3 +223,16 @@ def test_an_altered_file_is_not_handed_out(store: ArtifactStore, scratch: Path, 
 
     with pytest.raises(ArtifactIntegrityError):
         store.load(stored, scratch=scratch)
+
+
+def test_a_folder_of_large_files_has_the_digest_of_a_source_folder(
+    store: ArtifactStore, scratch: Path, folder: Path
+) -> None:
+    for name in ("a.bin", "sub/b.bin"):
+        (folder / name).write_bytes(os.urandom(3_500_000))
+    stored = store.save(folder, scratch=scratch)
+    assert stored.digest == digest_source(find_source(str(folder), ""))
+    assert store.save(folder, scratch=scratch) == stored
+    back = store.load(stored, into=Path, scratch=scratch)
+    assert isinstance(back, Path)
+    assert (back / "sub" / "b.bin").read_bytes() == (folder / "sub" / "b.bin").read_bytes()

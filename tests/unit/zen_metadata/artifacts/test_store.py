@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from zen_core.contract.values import digest_value
-from zen_core.errors import ArtifactIntegrityError, ArtifactMissingError, StoreError, StoreUnavailableError
+from zen_core.errors import (
+    ArtifactIntegrityError,
+    ArtifactMissingError,
+    OutputError,
+    StoreError,
+    StoreUnavailableError,
+)
 from zen_metadata.artifacts import roots, serializers
 from zen_metadata.artifacts.store import ArtifactStore
 from zen_metadata.lineage.records import ArtifactRecord
@@ -397,7 +403,7 @@ def test_a_killed_writer_leaves_nothing_at_the_final_place(local_store: Artifact
 
 
 def _failing_write(error: OSError):
-    def put(self, location, chunks, size_bytes, scratch):
+    def put(self, location, chunks, size_bytes, scratch, *, replace):
         raise error
 
     return put
@@ -488,3 +494,43 @@ def test_large_values_reach_a_remote_store(scratch: Path) -> None:
     assert stored.size_bytes > 8 << 20
     assert store.load(stored, scratch=scratch) == value
     assert list(scratch.iterdir()) == []
+
+
+def test_several_values_are_stored_in_their_order_and_a_failure_names_its_own(
+    store: ArtifactStore, scratch: Path
+) -> None:
+    values = [{"number": number} for number in range(20)]
+    wheres = [f"element {number}" for number in range(20)]
+    stored = store.save_all(values, scratch=scratch, wheres=wheres)
+    assert [store.load(each, scratch=scratch) for each in stored] == values
+    assert store.save_all(values, scratch=scratch, wheres=wheres) == stored
+    assert store.save_all([], scratch=scratch, wheres=[]) == []
+    with pytest.raises(OutputError, match="element 1"):
+        store.save_all([1, Path("nowhere"), 3], scratch=scratch, wheres=wheres[:3])
+
+
+def test_an_empty_value_comes_back(store: ArtifactStore, scratch: Path) -> None:
+    empty = store.save(b"", scratch=scratch)
+    assert store.load(empty, scratch=scratch) == b""
+
+
+def test_a_bucket_that_is_not_there_is_a_refusal(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def info(self, path, **options):
+        raise FileNotFoundError("The specified bucket does not exist")
+
+    store = ArtifactStore("memory://bucket")
+    monkeypatch.setattr(MemoryFileSystem, "info", info)
+    with pytest.raises(StoreError, match="cannot look for an artifact: there is no such bucket"):
+        store.exists("objects/aa")
+
+
+def test_values_whose_pieces_share_one_buffer_come_back_whole(store: ArtifactStore, scratch: Path) -> None:
+    import numpy as np
+
+    scattered = np.random.default_rng(0).random((600, 1200))[:, ::2]  # 2.9 MB: each piece of it is copied to a buffer
+    stored = store.save(scattered, scratch=scratch)
+    loaded = store.load(stored, scratch=scratch)
+    assert isinstance(loaded, np.ndarray)
+    assert (loaded == scattered).all()
