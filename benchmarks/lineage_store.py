@@ -26,6 +26,7 @@ from zen_metadata.lineage.records import (
 from zen_metadata.lineage.sql import open_lineage_store
 from zen_metadata.lineage.sql.store import SqlLineageStore
 from zen_metadata.lineage.sql.tables import artifacts, attempt_inputs, attempt_outputs, attempts, step_runs
+from zen_metadata.query.lineage import LARGEST_GRAPH
 
 STEPS = 50
 REPETITIONS = 40
@@ -46,7 +47,7 @@ def measure() -> list[Figure]:
 def measure_operations(url: str) -> list[Figure]:
     """Milliseconds for what the shim does with a step: the best of many short repetitions."""
     store = open_lineage_store(url)
-    session = _Session(store)
+    session = Session(store)
     executed = _best(lambda: session.each(session.execute), REPETITIONS) / STEPS
     cached = _best(lambda: session.each(session.reuse), REPETITIONS) / STEPS
     run_id = session.run.run_id
@@ -75,8 +76,11 @@ def measure_graph(url: str) -> list[Figure]:
     return [*figures, Figure("consumers of one artifact", consumers, "ms")]
 
 
-class _Session:
+class Session:
     """A run whose steps are executed or reused, each with one input and one output."""
+
+    steps = STEPS
+    """How many steps `each` goes through."""
 
     def __init__(self, store: SqlLineageStore) -> None:
         self.store = store
@@ -119,11 +123,8 @@ class _Session:
 
 
 def _walk_up(store: SqlLineageStore, artifact_id: str) -> None:
-    seen: set[str] = set()
-    level = {artifact_id}
-    while level:
-        seen |= level
-        level = {source for sources in store.find_producers(sorted(level)).values() for source in sources} - seen
+    """As `Client.lineage` does: what lies behind it, and the edges between."""
+    store.find_producers(store.find_ancestors([artifact_id], limit=LARGEST_GRAPH))
 
 
 def _node(layer: int, place: int) -> str:

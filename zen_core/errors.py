@@ -267,8 +267,14 @@ class SupersededError(StoreError):
     code = "ZEN-M106"
 
 
+class ExportError(StoreError):
+    """An export of a lineage store is damaged, of another version, or does not fit what is in the store."""
+
+    code = "ZEN-M107"
+
+
 class TrackingError(ZenError):
-    """MLflow cannot be reached or refuses."""
+    """MLflow, or what receives OpenLineage events, cannot be reached or refuses."""
 
     code = "ZEN-T100"
     exit_code = 4

@@ -16,7 +16,7 @@ from integration_tests.conftest import require
 from integration_tests.postgresql.test_connections import RUN, Step, assert_recorded_once
 from integration_tests.services.postgres import PostgresServer
 from zen_core.errors import StoreError, StoreUnavailableError
-from zen_metadata.lineage.sql import open_lineage_store, schema
+from zen_metadata.lineage.sql import checking, open_lineage_store, schema, upgrading
 
 ACCESS = """\
 host secured team 127.0.0.1/32 scram-sha-256
@@ -118,7 +118,7 @@ def test_the_rights_that_are_named_are_enough(server: PostgresServer) -> None:
     with closing(open_lineage_store(owned)) as store:
         store.open_run(RUN, {})
     with closing(open_lineage_store(foreign)) as store:
-        with pytest.raises(StoreError, match="permission denied for table zen_alembic_version") as caught:
+        with pytest.raises(StoreError, match="permission denied for table zen_schema") as caught:
             store.find_runs()
         hint = caught.value.diagnostics[0].hint
         assert hint.startswith("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO reader;")
@@ -127,7 +127,7 @@ def test_the_rights_that_are_named_are_enough(server: PostgresServer) -> None:
         step.start(store)
         step.complete(store)
     assert_recorded_once(foreign, 1)
-    assert schema.upgrade(foreign) == schema.REVISIONS[-1]  # nothing to do needs no more
+    assert upgrading.upgrade(foreign).after == schema.REVISIONS[-1]  # nothing to do needs no more
 
 
 @pytest.mark.parametrize("command", [["run", "work.py:once"], ["store", "upgrade"]], ids=" ".join)
@@ -152,9 +152,10 @@ def test_commands_say_it_without_a_traceback(server: PostgresServer, tmp_path: P
 
 def test_upgrades_at_once_make_one_store(server: PostgresServer, tmp_path: Path) -> None:
     url = server.create_database("upgraded")
-    command = [sys.executable, "-c", f"from zen_metadata.lineage.sql import schema; print(schema.upgrade({url!r}))"]
+    program = f"from zen_metadata.lineage.sql import upgrading; print(upgrading.upgrade({url!r}).after)"
+    command = [sys.executable, "-c", program]
     upgrades = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for upgrade in upgrades:
         out, err = upgrade.communicate(timeout=120)
         assert (out.strip(), upgrade.returncode) == (schema.REVISIONS[-1], 0), err
-    assert schema.check(url) == []
+    assert checking.check(url).problems == ()

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from zen_core.adapter.protocol import Check, DeployingAdapter
 from zen_core.contract.settings import Settings, without_credentials
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import StoreError, StoreUnavailableError, ZenError
+from zen_metadata.shim.spool import REFUSED_FOLDER
 from zen_metadata.snapshot_check import examine_snapshot
 
 T = TypeVar("T")
@@ -30,6 +32,8 @@ _PROBE = "zen-doctor"
 _SQLITE = "sqlite:///"
 _NOT_MADE = "not made yet, the first run makes it"
 _WORTH_SAYING_SECONDS = 1.0
+_LATE_SECONDS = 3600.0
+"""After so long, what is not shown elsewhere waits for something else than the end of its run."""
 
 
 def examine(given: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
@@ -50,9 +54,15 @@ def examine(given: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
 def _examine(given: Settings, settings: Settings, targets: tuple[str, ...]) -> Iterator[Check]:
     yield Check("settings", f"project {settings.project}" + (f", stack {settings.stack}" if settings.stack else ""))
     yield from examine_snapshot(settings)
-    yield _use("lineage store", settings.lineage_url, lambda: _use_lineage_store(settings))
+    lineage = _use("lineage store", settings.lineage_url, lambda: _use_lineage_store(settings))
+    yield lineage
     yield _use("artifact store", settings.artifact_url, lambda: _use_artifact_store(settings))
+    yield _use("spool", settings.artifact_url, lambda: _look_into_spool(settings))
     yield _use("MLflow", settings.mlflow_tracking_uri, lambda: _use_mlflow(given, settings))
+    if lineage.problem is None or lineage.is_warning:
+        yield from _examine_projections(given, settings)
+    if settings.openlineage:
+        yield _use("OpenLineage", settings.openlineage_url or "its client", lambda: _use_openlineage(settings))
     yield _use("data root", settings.data_root, lambda: _use_data_root(settings))
     for target in targets:
         try:
@@ -148,6 +158,42 @@ def _use_artifact_store(settings: Settings) -> Answer:
     return "written, read and removed", None
 
 
+def _look_into_spool(settings: Settings) -> Answer:
+    """Count what waits there to be recorded."""
+    from zen_metadata.artifacts.filesystems import is_local, local_part
+    from zen_metadata.artifacts.store import ArtifactStore
+    from zen_metadata.shim.spool import describe_spool
+
+    url = settings.artifact_url
+    if is_local(url) and not Path(local_part(url)).exists():
+        return "empty", None
+    found = describe_spool(ArtifactStore(url, allow_pickle=settings.allow_pickle))
+    seen = f"{found.waiting} waiting" if found.waiting else "empty"
+    if found.waiting and found.oldest is not None:
+        seen += f", the oldest for {_describe_age((datetime.now(UTC) - found.oldest).total_seconds())}"
+    if found.refused:
+        return f"{seen}, {found.refused} set aside", Diagnostic(
+            "ZEN-M100",
+            f"{found.refused} facts could not be recorded, and were set aside",
+            REFUSED_FOLDER,
+            hint="zen sync says what is wrong with each that is moved back to spool/events; remove what is not wanted",
+        )
+    if not found.waiting:
+        return seen, None
+    return seen, Diagnostic(
+        "ZEN-M101",
+        "the lineage store was away, and what steps did meanwhile is not recorded yet",
+        hint="zen sync",
+    )
+
+
+def _describe_age(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} seconds"
+
+
 def _use_mlflow(given: Settings, settings: Settings) -> Answer:
     """Make a run, end it, and delete it again."""
     from zen_metadata.tracking.mlflow import MlflowTracker, mlflow_is_installed
@@ -166,6 +212,44 @@ def _use_mlflow(given: Settings, settings: Settings) -> Answer:
         return _NOT_MADE, None
     MlflowTracker(uri, settings.project).try_out()
     return "a run made, ended and deleted", None
+
+
+def _examine_projections(given: Settings, settings: Settings) -> Iterator[Check]:
+    """What MLflow and others do not show yet: how much, since when, and why."""
+    from zen_metadata.lineage.sql import open_lineage_store
+    from zen_metadata.query.words import PROJECTION_NAMES, lag_sentence
+    from zen_metadata.tracking.projections import projections_of
+
+    url = settings.lineage_url
+    if url.startswith(_SQLITE) and _is_to_be_made(Path(url.removeprefix(_SQLITE))):
+        return
+    with closing(open_lineage_store(url, create=False)) as store:
+        lag_by_name = store.outbox_lag(settings.project)
+        now = store.read_clock()
+    for name in dict.fromkeys((*projections_of(settings), *lag_by_name)):
+        lag, component = lag_by_name.get(name), f"{PROJECTION_NAMES.get(name, name)} backlog"
+        if lag is None:
+            yield Check(component, "none: all that is recorded is shown")
+            continue
+        is_wanted = name != "mlflow" or bool(given.mlflow_tracking_uri)
+        is_late = is_wanted and (now - lag.oldest_at).total_seconds() > _LATE_SECONDS
+        sentence = lag_sentence(name, lag)
+        problem = Diagnostic(
+            "ZEN-T100", sentence, hint="`zen sync` tries it now; `zen sync --watch` keeps it up to date"
+        )
+        shown = problem if lag.last_error or is_late else None
+        age = _describe_age((now - lag.oldest_at).total_seconds())
+        yield Check(component, f"{lag.pending} waiting, the oldest for {age}", shown, is_warning=shown is not None)
+
+
+def _use_openlineage(settings: Settings) -> Answer:
+    """Set the client up. Nothing is sent: a receiver takes events, and an event would stay there."""
+    from zen_metadata.tracking.openlineage.target import Target, find_obstacle
+
+    if obstacle := find_obstacle(settings):
+        return "not installed", Diagnostic("ZEN-T110", obstacle, "OPENLINEAGE_URL")
+    with closing(Target(settings)) as target:
+        return f"events go to {target.address}, none was sent now", None
 
 
 def _use_data_root(settings: Settings) -> Answer:

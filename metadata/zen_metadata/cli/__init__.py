@@ -13,7 +13,8 @@ from zen_metadata.cli.push_command import push
 from zen_metadata.cli.reproduce_command import reproduce
 from zen_metadata.cli.rollback_command import rollback
 from zen_metadata.cli.run_commands import logs, runs, show
-from zen_metadata.cli.store_commands import store, sync
+from zen_metadata.cli.store_commands import store
+from zen_metadata.cli.sync_command import sync
 from zen_metadata.cli.why_command import why
 
 __all__ = [

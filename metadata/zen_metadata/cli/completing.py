@@ -23,7 +23,8 @@ from zen_metadata.query.client import LATEST
 _SHOWN = 20
 _SQLITE_PREFIX = "sqlite:///"
 _RUNS = "SELECT run_id, pipeline FROM zen_runs WHERE project = ? ORDER BY started_at DESC, run_id DESC LIMIT ?"
-_STEPS = "SELECT DISTINCT step FROM zen_step_runs WHERE substr(run_id, 1, ?) = ? ORDER BY step"
+_STEPS = "SELECT DISTINCT step FROM zen_step_runs WHERE run_id >= ? AND run_id < ? || 'g' ORDER BY step"
+"""Of all runs whose id begins so: `g` comes after all digits of an id."""
 _LATEST = "SELECT run_id FROM zen_runs WHERE project = ? ORDER BY started_at DESC, run_id DESC LIMIT 1"
 
 
@@ -40,7 +41,7 @@ def complete_run_steps(context: click.Context, parameter: click.Parameter, incom
     run_id = str(context.params.get("run_id") or "")
     if run_id == LATEST:
         run_id = next((row[0] for row in _rows(settings, _LATEST, (settings.project,))), "")
-    names = [row[0] for row in _rows(settings, _STEPS, (len(run_id), run_id))] if run_id else []
+    names = [row[0] for row in _rows(settings, _STEPS, (run_id, run_id))] if run_id else []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 

@@ -8,6 +8,7 @@ from zen_core.cli.context import CliContext, json_option
 from zen_core.cli.output import format_seconds, format_time, print_json, print_table, short_id
 from zen_metadata.cli.completing import complete_run_steps, complete_runs
 from zen_metadata.cli.opening import open_client
+from zen_metadata.cli.paging import one_page
 from zen_metadata.query.client import LATEST
 from zen_metadata.query.documents import run_summary
 
@@ -15,11 +16,26 @@ from zen_metadata.query.documents import run_summary
 @click.command()
 @click.option("--pipeline", metavar="NAME", help="Runs of this pipeline alone.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=0), help="How many; 0 lists all.")
+@click.option("--before", metavar="RUN", shell_complete=complete_runs, help="Only runs that began before this one.")
+@click.option("--after", metavar="RUN", shell_complete=complete_runs, help="Only runs that began after this one.")
 @json_option
 @click.pass_obj
-def runs(context: CliContext, pipeline: str | None, limit: int, as_json: bool) -> None:
-    """List runs, newest first."""
-    found = open_client(context).runs(pipeline, limit=limit or None)
+def runs(
+    context: CliContext, pipeline: str | None, limit: int, before: str | None, after: str | None, as_json: bool
+) -> None:
+    """List runs, newest first.
+
+    The last run of a list, given to --before, leads to the next ones, whatever was added meanwhile.
+    """
+    client = open_client(context)
+    backwards = after is not None and before is None
+    named = f"--pipeline {pipeline} " if pipeline else ""
+    found = one_page(
+        lambda count: client.runs(pipeline, limit=count, before=before, after=after),
+        limit,
+        backwards=backwards,
+        command=lambda run: f"zen runs {named}{'--after' if backwards else '--before'} {short_id(run.run_id)}",
+    )
     if as_json:
         print_json([run_summary(run) for run in found])
         return

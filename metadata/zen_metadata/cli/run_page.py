@@ -22,8 +22,9 @@ from zen_core.cli.output import (
 from zen_core.contract.conditions import condition_from_json, condition_text
 from zen_metadata.query.artifacts import ArtifactVersion
 from zen_metadata.query.rules import ANSWERS
-from zen_metadata.query.runs import Run, StepRun
-from zen_metadata.query.words import value_text
+from zen_metadata.query.runs import MLFLOW, Run, StepRun
+from zen_metadata.query.words import lag_sentence, value_text
+from zen_metadata.tracking.mlflow import mlflow_is_installed
 
 _SHOWN_REASONS = 2
 _SHOWN_ERRORS = 3
@@ -50,6 +51,11 @@ def print_run(run: Run) -> None:
             "mixed": "some steps ran with other code than the run's first" if run.mixed else "",
         }
     )
+    if run.spooled:
+        print_line((f"{run.spooled} facts of this run wait in the spool and are not shown: zen sync", "yellow"))
+    for name, lag in run.lag.items():
+        if lag.last_error or name != MLFLOW or mlflow_is_installed():  # who has no MLflow misses nothing there
+            print_line((lag_sentence(name, lag), "yellow" if lag.last_error else "dim"))
     if run.steps:
         groups = [list(group) for _, group in groupby(run.steps, key=lambda step: step.name)]
         click.echo()

@@ -1,160 +1,90 @@
-"""`zen sync`, `zen store`."""
+"""`zen store`: an operator's half of the lineage store."""
 
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from zen_core.cli.context import CliContext, json_option
-from zen_core.cli.output import print_json
+from zen_core.cli.output import format_bytes, print_json, print_line
 from zen_core.contract.settings import without_credentials
 from zen_core.diagnostics import render_all
-from zen_core.errors import StoreError, TrackingError
+from zen_core.errors import StoreError
+from zen_metadata.cli.prune_command import prune
+from zen_metadata.cli.transfer_commands import export_command, import_command
 
 if TYPE_CHECKING:
-    from zen_core.contract.settings import Settings
-
-_PAUSE_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class SyncPass:
-    """What one pass did.
-
-    Attributes:
-        recorded: attempts that went from the spool into the lineage store.
-        spooled: attempts that are still in the spool.
-        projected: facts that MLflow shows now.
-        pending: facts that MLflow does not show yet.
-        error: why something is left, "" when nothing is wrong.
-    """
-
-    recorded: int
-    spooled: int
-    projected: int
-    pending: int
-    error: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `zen sync --json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def describe(self) -> str:
-        """What was done, in one line."""
-        parts = [
-            f"{number} {what}"
-            for number, what in (
-                (self.recorded, "recorded from the spool"),
-                (self.spooled, "still in the spool"),
-                (self.projected, "brought to MLflow"),
-                (self.pending, "not yet in MLflow"),
-            )
-            if number
-        ]
-        return ", ".join(parts) or "nothing to do"
-
-
-@click.command()
-@click.option("--watch", is_flag=True, help="Go on until interrupted, looking again every ten seconds.")
-@json_option
-@click.pass_obj
-def sync(context: CliContext, watch: bool, as_json: bool) -> None:
-    """Record what was kept back, and bring MLflow up to date.
-
-    Facts that a task could not record, because the lineage store was away, wait in a spool beside the
-    artifacts; runs that MLflow does not show yet wait in the lineage store. Every fact arrives exactly once,
-    however often and by whomever this is called.
-    """
-    settings = context.local_settings()
-    done = run_sync(settings)
-    _print(done, as_json)
-    while watch:
-        time.sleep(_PAUSE_SECONDS)
-        following = run_sync(settings)
-        if following.recorded or following.projected or following.error != done.error:
-            _print(following, as_json)
-        done = following
-    if done.error:
-        sys.exit(TrackingError.exit_code)
-
-
-def run_sync(settings: Settings) -> SyncPass:
-    """One pass: the spool first, so that what was in it is projected too.
-
-    Raises:
-        NotFoundError: the project has no store yet.
-        StoreError: a store refuses.
-    """
-    from zen_metadata.query.stores import ReadStores
-    from zen_metadata.shim.spool import replay
-    from zen_metadata.tracking.sync import sync as sync_tracking
-
-    stores = ReadStores(settings)
-    try:
-        replayed = replay(stores.lineage, stores.artifacts)
-    finally:
-        stores.close()
-    if replayed.error:
-        return SyncPass(replayed.replayed, replayed.pending, 0, 0, replayed.error)
-    report = sync_tracking(settings, wait=True)
-    return SyncPass(replayed.replayed, 0, report.projected, report.pending, report.error)
-
-
-def _print(done: SyncPass, as_json: bool) -> None:
-    if as_json:
-        print_json(done.to_json())
-        return
-    click.echo(done.describe())
-    if done.error:
-        click.echo(done.error, err=True)
+    from zen_metadata.store_check import StoreCheck
 
 
 @click.group()
 def store() -> None:
-    """Check or upgrade the lineage store."""
+    """Look after the lineage store: check, upgrade, carry over, prune."""
 
 
 @store.command()
+@click.option("--bytes", "with_bytes", is_flag=True, help="Also look whether the bytes of each artifact are there.")
 @json_option
 @click.pass_obj
-def check(context: CliContext, as_json: bool) -> None:
+def check(context: CliContext, with_bytes: bool, as_json: bool) -> None:
     """Find out whether the lineage store is whole, and of this version.
 
-    Writes nothing. The answer is no (exit code 4) for another schema version, for tables that somebody changed, and
-    for rows that hang in the air.
+    Writes nothing, and may be called while pipelines run. The answer is no (exit code 4) for a schema that this Zen
+    may not use, a damaged file, tables that somebody changed, rows that lead nowhere and, with --bytes, artifacts
+    whose bytes are gone. What only waits is told, and no error: attempts whose process died, leases that nobody
+    holds, facts that MLflow does not show yet or that are still in the spool.
     """
-    from zen_metadata.lineage.sql import schema
+    from zen_metadata.store_check import check_store
 
-    url = context.local_settings().lineage_url
-    problems = schema.check(url)
+    done = check_store(context.local_settings(), with_bytes=with_bytes)
     if as_json:
-        document = {"url": without_credentials(url), "problems": [problem.to_json() for problem in problems]}
-        print_json({**document, "sound": not problems})
-    elif problems:
-        click.echo(render_all(problems), err=True)
+        print_json(done.to_json())
     else:
-        click.echo(f"{without_credentials(url)} is sound, schema {schema.REVISIONS[-1]}")
-    if problems:
+        _print_check(done)
+    if done.problems:
         sys.exit(StoreError.exit_code)
 
 
+def _print_check(done: StoreCheck) -> None:
+    if done.problems:  # alone: what waits can wait
+        click.echo(render_all(done.problems), err=True)
+        return
+    for notice in done.notices:
+        print_line((f"{notice.code}  ", "dim"), (f"{notice.message}: {notice.hint}", "yellow"))
+    click.echo(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in done.counts.items()))
+    if done.checked_bytes is not None:
+        click.echo(f"the bytes of {done.checked_bytes} artifacts are there")
+    click.echo(f"{done.url} is sound, schema {done.schema}")
+
+
 @store.command()
+@click.option("--no-backup", is_flag=True, help="Do not copy a SQLite file before it is changed.")
 @json_option
 @click.pass_obj
-def upgrade(context: CliContext, as_json: bool) -> None:
+def upgrade(context: CliContext, no_backup: bool, as_json: bool) -> None:
     """Bring the lineage store to this version's schema, or make it where there is none.
 
-    Stop what writes to it first, and make a backup.
+    All or nothing: what is interrupted has changed nothing. A SQLite file is copied first, to FILE.schema-REVISION
+    beside it; of PostgreSQL make a backup with pg_dump. Steps may run meanwhile: they wait while the tables change,
+    and those of the version before go on (docs/how-to/upgrade-the-store.md).
     """
-    from zen_metadata.lineage.sql import schema
+    from zen_metadata.lineage.sql import upgrading
 
     url = context.local_settings().lineage_url
-    revision = schema.upgrade(url)
+    done = upgrading.upgrade(url, backup=not no_backup)
+    shown = without_credentials(url)
     if as_json:
-        print_json({"url": without_credentials(url), "revision": revision})
-    else:
-        click.echo(f"{without_credentials(url)} has schema {revision}")
+        backup = str(done.backup) if done.backup else None
+        print_json({"url": shown, "revision": done.after, "before": done.before, "backup": backup})
+        return
+    if done.backup:
+        click.echo(f"{done.backup} is the store as it was, {format_bytes(done.backup.stat().st_size)}")
+    how = "" if done.before == done.after else f", upgraded from {done.before}" if done.before else ", made"
+    click.echo(f"{shown} has schema {done.after}{how}")
+
+
+store.add_command(export_command)
+store.add_command(import_command)
+store.add_command(prune)

@@ -318,16 +318,37 @@ class CommitResult:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
-    """A fact that is still to be projected to MLflow. Written in the same transaction as the fact itself."""
+    """A fact that is still to be projected: to MLflow, or whatever `projection` names.
+
+    Written in the same transaction as the fact itself. Event `again`: the whole run is to be projected anew.
+    """
 
     outbox_id: int
     project: str
-    event: Literal["attempt_ended", "run_ended"]
+    event: Literal["attempt_ended", "run_ended", "again"]
     run_id: str
     step_run_id: str | None
     attempt_id: str | None
     created_at: datetime
     tries: int = 0
+    projection: str = "mlflow"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLag:
+    """What a projection does not show yet.
+
+    Attributes:
+        pending: how many facts.
+        oldest_at: since when the oldest of them is known.
+        refused: how many of them were refused, one by one.
+        last_error: what was last said about one of them, "" when none was tried in vain.
+    """
+
+    pending: int
+    oldest_at: datetime
+    refused: int
+    last_error: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -106,3 +106,32 @@ class CacheUse:
     misses: int
     seconds_saved: float
     bytes_saved: int
+
+
+@dataclass(frozen=True, slots=True)
+class OldRun:
+    """A run that began and gave its last sign of life before a time."""
+
+    run_id: str
+    pipeline: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OldRuns:
+    """The old runs of a project, and what needs them.
+
+    Attributes:
+        runs: all of them.
+        live: those that made a version that is not deleted.
+        cached: those whose result a step may still reuse.
+        waiting: those of which something is still to be projected.
+        makers: for each run of the store, the old runs that made what it read, reused or pinned, or that it goes on
+            from; those that lead to themselves are left out.
+    """
+
+    runs: Sequence[OldRun]
+    live: frozenset[str]
+    cached: frozenset[str]
+    waiting: frozenset[str]
+    makers: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 Every method is one transaction. Writing methods are idempotent: the same record twice changes nothing, so that a
 spooled event may be replayed by two processes at once. Raises StoreUnavailableError when the store cannot be
-reached (after a short, bounded number of tries), SchemaVersionError when its schema is not this version's.
+reached (after a short, bounded number of tries), SchemaVersionError when its schema is not this version's,
+FactRefusedError when it cannot hold a fact for what is in it, another StoreError when it refuses altogether.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from zen_core.errors import StoreError
 from zen_metadata.lineage.records import (
     ArtifactRecord,
     AttemptEnd,
@@ -21,6 +23,7 @@ from zen_metadata.lineage.records import (
     EarlierAttempt,
     Lease,
     LookUp,
+    OutboxLag,
     OutboxRecord,
     RollbackRecord,
     RunRecord,
@@ -30,7 +33,7 @@ from zen_metadata.lineage.records import (
     StepRunState,
     StepRunStatus,
 )
-from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OpenRun, Tombstone
+from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OldRuns, OpenRun, Tombstone
 
 HEARTBEAT_SECONDS = 30.0
 LEASE_SECONDS = 120.0
@@ -40,6 +43,12 @@ COMPARED_ATTEMPTS = 20
 """How many earlier attempts at its step an attempt is compared with, to say why it ran."""
 COMPARED_RUNS = 20
 """The earlier runs of the pipeline among which they are looked for."""
+MOST_RUNS_BEGINNING = 21
+"""How many runs are told at most whose id begins with a text."""
+
+
+class FactRefusedError(StoreError):
+    """The store works, and cannot hold this one fact: text or a number that its database does not take."""
 
 
 class LineageStore(Protocol):
@@ -47,8 +56,19 @@ class LineageStore(Protocol):
 
     # -- writing, by the shim ------------------------------------------------------------------------------------
 
-    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
-        """Store the run and its IR if they are new; answer with the run as it is stored (the first one wins)."""
+    def open_run(
+        self,
+        run: RunRecord,
+        ir: Mapping[str, Any],
+        *,
+        environment: tuple[str, Mapping[str, Any]] | None = None,
+        code: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> RunRecord:
+        """Store the run and its IR if they are new; answer with the run as it is stored (the first one wins).
+
+        So it does with an environment snapshot and with what a fingerprint covers, each with its digest: see
+        `save_environment`, `save_code`. One look where all is there already.
+        """
 
     def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
         """Store an environment snapshot, once per content."""
@@ -132,14 +152,34 @@ class LineageStore(Protocol):
 
     # -- projections ---------------------------------------------------------------------------------------------
 
-    def pending_outbox(self, *, limit: int = 500, run_id: str | None = None) -> Sequence[OutboxRecord]:
-        """The oldest rows that are not projected yet."""
+    def pending_outbox(
+        self,
+        *,
+        limit: int = 500,
+        run_id: str | None = None,
+        projection: str = "mlflow",
+        project: str | None = None,
+        after: int = 0,
+    ) -> Sequence[OutboxRecord]:
+        """The oldest rows that are not projected yet, behind the row `after`."""
 
     def finish_outbox(self, outbox_ids: Sequence[int]) -> None:
         """These rows are projected."""
 
-    def fail_outbox(self, outbox_ids: Sequence[int], error: str) -> None:
-        """These rows could not be projected; they stay, with one more try and the error's text."""
+    def fail_outbox(self, outbox_ids: Sequence[int], error: str, *, refused: bool = True) -> None:
+        """These rows could not be projected; they stay, with the error's text.
+
+        `refused`: they were tried and not taken, which counts as a try; else there was nobody to take them.
+        """
+
+    def outbox_lag(self, project: str, *, run_id: str | None = None) -> Mapping[str, OutboxLag]:
+        """What each projection does not show yet of the project, or of one run; those that show all are left out."""
+
+    def has_projected(self, project: str, projection: str, *, before: datetime) -> bool:
+        """Whether anything of the project was projected before a time."""
+
+    def request_projection(self, project: str, projection: str, run_ids: Sequence[str] | None) -> int:
+        """Have whole runs projected anew, all of the project's for None; answer how many were not waiting for it."""
 
     def claim_link(self, tracker: str, subject_id: str, *, claimant: str, expires_seconds: float = 60.0) -> str | None:
         """The external id (an MLflow run id) of a run or attempt, or None when the caller is to make it.
@@ -149,6 +189,9 @@ class LineageStore(Protocol):
 
     def save_link(self, tracker: str, subject_id: str, external_id: str) -> None:
         """Record the external id. The first one wins."""
+
+    def drop_links(self, tracker: str, external_ids: Mapping[str, str]) -> None:
+        """These external ids, by subject, stand for nothing any more. One that was replaced meanwhile stays."""
 
     def find_links(self, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
         """The external ids that are known."""
@@ -166,8 +209,14 @@ class LineageStore(Protocol):
         pipeline: str | None = None,
         version: int | None = None,
         kind: Literal["value", "source"] = "value",
+        limit: int | None = None,
+        before: ArtifactRecord | None = None,
+        after: ArtifactRecord | None = None,
     ) -> Sequence[ArtifactRecord]:
-        """Versions of artifacts, newest first. Of `kind` "source": the files that were read, which have no versions."""
+        """Versions of artifacts, newest first. Of `kind` "source": the files that were read, which have no versions.
+
+        `before` and `after`: those that are older or newer than an artifact, the nearest to it within the limit.
+        """
 
     def find_artifact_names(self, project: str, *, name: str | None = None) -> Sequence[tuple[str, str]]:
         """All pairs of pipeline and artifact name that have versions; with `name`, those of this name."""
@@ -177,6 +226,9 @@ class LineageStore(Protocol):
 
         That is the latest that is not deleted, or the one that the name was rolled back to, until a later one is made.
         """
+
+    def find_newest(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Those of the artifacts that are the latest of their names that is not deleted, whatever was rolled back."""
 
     def find_rolled_back(self, project: str) -> Mapping[tuple[str, str], int]:
         """The versions that stand for names because somebody rolled them back, by pipeline and name."""
@@ -190,12 +242,25 @@ class LineageStore(Protocol):
         """Let a name stand for this version until a later one than there is now is made. Each call is recorded."""
 
     def find_runs(
-        self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
+        self,
+        project: str | None = None,
+        *,
+        pipeline: str | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+        before: RunRecord | None = None,
+        after: RunRecord | None = None,
     ) -> Sequence[RunRecord]:
-        """Runs, newest first."""
+        """Runs, newest first: those that began before a run, or after it, the nearest to it within the limit.
+
+        `skip`: leave out so many at the beginning.
+        """
+
+    def find_pipelines(self, project: str) -> Sequence[str]:
+        """The pipelines that have runs, by name."""
 
     def find_run(self, run_id_prefix: str, project: str | None = None) -> Sequence[RunRecord]:
-        """The runs whose id begins so."""
+        """The runs whose id begins so, by id, `MOST_RUNS_BEGINNING` at most."""
 
     def get_ir(self, project: str, digest: str) -> Mapping[str, Any] | None:
         """An IR document."""
@@ -241,8 +306,19 @@ class LineageStore(Protocol):
     def find_producers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """For each artifact, the artifacts that the attempt which stored it had as inputs."""
 
-    def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
-        """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""
+    def find_consumers(
+        self, artifact_ids: Sequence[str], *, limit: int | None = None
+    ) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
+        """For each artifact, the step runs that read it, each with the artifacts that it has as outputs.
+
+        The earliest first; with a limit to how many uses are told (step run and output), in any order.
+        """
+
+    def find_ancestors(self, artifact_ids: Sequence[str], *, limit: int) -> Sequence[str]:
+        """Artifacts with all that they were made from, each once: first they, then what is nearest to them."""
+
+    def find_descendants(self, artifact_ids: Sequence[str], *, limit: int) -> Sequence[str]:
+        """Artifacts with all that was made of them, each once: first they, then what is nearest to them."""
 
     # -- cleaning up ---------------------------------------------------------------------------------------------
 
@@ -285,6 +361,36 @@ class LineageStore(Protocol):
 
     def find_code_digests(self) -> set[str]:
         """The code that runs and attempts name, of all projects."""
+
+    # -- removing runs -------------------------------------------------------------------------------------------
+
+    def find_old_runs(self, project: str, *, before: datetime) -> OldRuns:
+        """The runs that began and gave their last sign of life before this time, newest first; and what needs them."""
+
+    def delete_attempts(self, run_id: str, *, before: datetime) -> int | None:
+        """Delete some of the latest attempts at a run's steps with all that hangs on them; answer how many.
+
+        0: none is left. None: nothing was deleted, since the run gave a sign of life after this time, made a version
+        that is not deleted, or is still to be projected.
+        """
+
+    def delete_run(self, run_id: str) -> bool:
+        """Delete a run that has no attempts; answer whether it was there, and had none."""
+
+    def delete_traces(self, run_ids: Sequence[str]) -> None:
+        """Delete what else is remembered of runs that were deleted: pins, and what was done once for them."""
+
+    def delete_done_events(self, project: str, *, before: datetime, after: int) -> int | None:
+        """Delete some rows of the outbox, behind the row `after`, that are done and whose run is not there any more.
+
+        Answers up to which row it looked, None at the end.
+        """
+
+    def find_unnamed_documents(self, project: str, *, before: datetime) -> Mapping[str, Sequence[str]]:
+        """The digests of IR, code and environment documents from before this time that no run names, by table."""
+
+    def delete_documents(self, project: str, table: str, digests: Sequence[str]) -> int:
+        """Delete those of these documents that still no run names; answer how many."""
 
     # -- the cache, as people look at it -------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from zen_core.errors import NotFoundError
@@ -50,9 +51,7 @@ class ArtifactVersion:
         """Whether its name stands for it: the latest that is not deleted, or the one that was rolled back to."""
         if self._current is not None:
             return self._current
-        record = self.record
-        found = self._stores.lineage.find_version(record.project, record.pipeline, record.name, None)
-        return found is not None and found.artifact_id == record.artifact_id
+        return _is_current(self._stores, self.record)
 
     @property
     def artifact_id(self) -> str:
@@ -136,53 +135,97 @@ def full_name(record: ArtifactRecord) -> str:
     return "/".join(part for part in (record.project, record.pipeline, record.name) if part)
 
 
-def find_versions(stores: ReadStores, name: str | None = None, version: int | None = None) -> list[ArtifactVersion]:
+def find_versions(
+    stores: ReadStores,
+    name: str | None = None,
+    version: int | None = None,
+    *,
+    limit: int | None = None,
+    before: ArtifactVersion | None = None,
+    after: ArtifactVersion | None = None,
+) -> list[ArtifactVersion]:
     """Versions, newest first: all of the project, or those that a name stands for.
 
     Args:
         name: `name` where it is unique in the project, `pipeline/name`, `project/pipeline/name`, a file that was
             read (as the pipeline names it), or an artifact id.
         version: this one alone.
+        limit: so many at most.
+        before: only what is older than this one.
+        after: only what is newer than this one; within the limit, what is nearest to it.
 
     Raises:
         NotFoundError: nothing has this name (it names the nearest), or several have (it lists them).
     """
+    find = partial(
+        stores.lineage.find_artifacts,
+        limit=limit,
+        before=None if before is None else before.record,
+        after=None if after is None else after.record,
+    )
     if name is None:
-        listed = stores.lineage.find_artifacts(stores.settings.project, version=version)
-        return with_producers(stores, listed, complete=version is None)
-    records = _find_by_name(stores, name)
-    names = sorted({full_name(record) for record in records})
+        return with_producers(stores, find(stores.settings.project, version=version))
+    found = find_subject(stores, name)
+    if isinstance(found, ArtifactRecord):
+        if version is not None and found.version != version:
+            raise NotFoundError(
+                f"{full_name(found)} has no version {version}", hint=f"{name} is version {found.version}"
+            )
+        return with_producers(stores, [found])
+    project, pipeline, short = found
+    records = find(project, name=short, pipeline=pipeline, version=version)
+    if not records and version is not None:
+        newest = stores.lineage.find_artifacts(project, name=short, pipeline=pipeline, limit=1)
+        have = f"there are versions {_ranges(newest[0].version)}; " if newest else ""
+        raise NotFoundError(f"{'/'.join(found)} has no version {version}", hint=f"{have}zen artifacts {name}")
+    return with_producers(stores, records)
+
+
+def find_one(stores: ReadStores, name: str, version: int | None = None) -> ArtifactVersion:
+    """One version: the one that stands for the name where none is named. Raises NotFoundError as `find_versions`."""
+    if version is None:
+        found = find_subject(stores, name)
+        if not isinstance(found, ArtifactRecord):
+            record = stores.lineage.find_version(*found, None)
+            if record is not None:
+                return with_producers(stores, [record])[0]
+    return find_versions(stores, name, version, limit=1)[0]
+
+
+def find_subject(stores: ReadStores, name: str) -> tuple[str, str, str] | ArtifactRecord:
+    """What a name means: project, pipeline and name of something that has versions; or a source file, or an artifact.
+
+    Raises:
+        NotFoundError: it means nothing (it names the nearest), or several things (it lists them).
+    """
+    project = stores.settings.project
+    names = [(project, *pair) for pair in stores.lineage.find_artifact_names(project, name=name)]
+    if not names and "/" in name:
+        *scope, short = name.split("/")
+        of_project = scope[0] if len(scope) > 1 else project
+        pairs = stores.lineage.find_artifact_names(of_project, name=short)
+        names = [(of_project, *pair) for pair in pairs if f"/{of_project}/{'/'.join(pair)}".endswith(f"/{name}")]
     if len(names) > 1:
         raise NotFoundError(
             f"there are {len(names)} artifacts named {name!r}",
-            why=", ".join(names),
+            why=", ".join(sorted("/".join(parts) for parts in names)),
             hint="write one of these names",
         )
+    if names:
+        return names[0]
+    # A file that was read: its newest content.
+    records = list(stores.lineage.find_artifacts(project, name=name, kind="source", limit=1))
+    records = records or list(stores.lineage.get_artifacts([name]).values())
     if not records:
         raise _unknown(stores, name)
-    if version is None:
-        return with_producers(stores, records, complete=records[0].artifact_id != name)
-    matching = [record for record in records if record.version == version]
-    if not matching:
-        have = sorted(record.version for record in records if record.version is not None)
-        raise NotFoundError(
-            f"{names[0]} has no version {version}",
-            hint=f"there are versions {_ranges(have)}; zen artifacts {name}",
-        )
-    return with_producers(stores, matching)
+    return records[0]
 
 
-def with_producers(
-    stores: ReadStores, records: Sequence[ArtifactRecord], *, complete: bool = False
-) -> list[ArtifactVersion]:
-    """The same artifacts, with the run and the step that made each.
-
-    Args:
-        complete: whether all versions of each name are among them.
-    """
+def with_producers(stores: ReadStores, records: Sequence[ArtifactRecord]) -> list[ArtifactVersion]:
+    """The same artifacts, with the run and the step that made each, and whether their names stand for them."""
     made_by = [record.step_run_id for record in records if record.step_run_id is not None]
     step_runs: Mapping[str, StepRunRecord] = stores.lineage.get_step_run_records(made_by) if made_by else {}
-    current = _find_current(stores, records) if complete else None
+    current = _find_current(stores, records)
     versions = []
     for record in records:
         step_run = step_runs.get(record.step_run_id or "")
@@ -192,7 +235,7 @@ def with_producers(
                 step_run.run_id if step_run else None,
                 step_run.step if step_run else None,
                 stores,
-                None if current is None else record.artifact_id in current,
+                record.artifact_id in current,
             )
         )
     return versions
@@ -200,45 +243,39 @@ def with_producers(
 
 def _find_current(stores: ReadStores, records: Sequence[ArtifactRecord]) -> set[str]:
     """The ids of those that their names stand for."""
-    rolled_back: dict[tuple[str, str, str], int] = {}
-    for project in {record.project for record in records}:
-        for (pipeline, name), version in stores.lineage.find_rolled_back(project).items():
-            rolled_back[(project, pipeline, name)] = version
-    newest: dict[tuple[str, str, str], tuple[bool, int, str]] = {}
-    for record in records:
-        key = (record.project, record.pipeline, record.name)
-        if record.version is not None and record.deleted_at is None:
-            rank = (record.version == rolled_back.get(key), record.version, record.artifact_id)
-            newest[key] = max(newest.get(key, rank), rank)
-    return {artifact_id for _, _, artifact_id in newest.values()}
+    there = [record for record in records if record.version is not None and record.deleted_at is None]
+    if not there:
+        return set()
+    newest = stores.lineage.find_newest([record.artifact_id for record in there])
+    rolled_back = {project: stores.lineage.find_rolled_back(project) for project in {item.project for item in there}}
+    current = set()
+    for record in there:
+        version = rolled_back[record.project].get((record.pipeline, record.name))
+        if version is None:
+            stands = record.artifact_id in newest
+        elif version == record.version:
+            stands = True
+        else:  # unless the one that was rolled back to is deleted by now
+            stands = record.artifact_id in newest and _is_current(stores, record)
+        if stands:
+            current.add(record.artifact_id)
+    return current
 
 
-def _find_by_name(stores: ReadStores, name: str) -> list[ArtifactRecord]:
-    project = stores.settings.project
-    records = list(stores.lineage.find_artifacts(project, name=name))
-    if not records and "/" in name:
-        *scope, short = name.split("/")
-        candidates = stores.lineage.find_artifacts(scope[0] if len(scope) > 1 else project, name=short)
-        records = [record for record in candidates if f"/{full_name(record)}".endswith(f"/{name}")]
-    if not records:  # a file that was read: its newest content
-        records = list(stores.lineage.find_artifacts(project, name=name, kind="source"))[:1]
-    return records or list(stores.lineage.get_artifacts([name]).values())
+def _is_current(stores: ReadStores, record: ArtifactRecord) -> bool:
+    found = stores.lineage.find_version(record.project, record.pipeline, record.name, None)
+    return found is not None and found.artifact_id == record.artifact_id
 
 
 def _unknown(stores: ReadStores, name: str) -> NotFoundError:
-    known = {full_name(record): record.name for record in stores.lineage.find_artifacts(stores.settings.project)}
-    words = {*known, *known.values()}
+    project = stores.settings.project
+    pairs = stores.lineage.find_artifact_names(project)
+    words = {word for pair in pairs for word in (pair[1], "/".join((project, *pair)))}
     close = difflib.get_close_matches(name, words, n=3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "zen artifacts lists what there is"
-    return NotFoundError(f"there is no artifact {name!r} in project {stores.settings.project!r}", hint=hint)
+    return NotFoundError(f"there is no artifact {name!r} in project {project!r}", hint=hint)
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    """`1-4, 7`."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+def _ranges(last: int | None) -> str:
+    """`1-4`: versions have no gaps."""
+    return "1" if last == 1 else f"1-{last}"

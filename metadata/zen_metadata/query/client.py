@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 from zen_core.contract.settings import Settings, find_root, load_settings
 from zen_core.errors import NotFoundError, UsageError
 from zen_metadata.lineage.records import RollbackRecord, RunRecord
-from zen_metadata.query.artifacts import ArtifactVersion, find_versions
-from zen_metadata.query.lineage import Direction, LineageGraph, artifact_graph, run_graph
+from zen_metadata.lineage.store import MOST_RUNS_BEGINNING
+from zen_metadata.query.artifacts import ArtifactVersion, find_one, find_versions
+from zen_metadata.query.lineage import (
+    LARGEST_GRAPH,
+    Direction,
+    GraphLimits,
+    LineageGraph,
+    artifact_graph,
+    run_graph,
+)
 from zen_metadata.query.rules import Facts, PipelineRules, facts_from_labels, rules_of
 from zen_metadata.query.runs import Run
 from zen_metadata.query.stores import ReadStores
@@ -53,10 +61,31 @@ class Client:
         self.settings = settings.with_local_defaults()
         self._stores = ReadStores(self.settings)
 
-    def runs(self, pipeline: str | None = None, *, limit: int | None = None) -> list[Run]:
-        """Runs, newest first: of one pipeline, or of all."""
+    def runs(
+        self,
+        pipeline: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | Run | None = None,
+        after: str | Run | None = None,
+    ) -> list[Run]:
+        """Runs, newest first: of one pipeline, or of all.
+
+        Args:
+            pipeline: its name.
+            limit: so many at most.
+            before: only runs that began before this one (a run, or what `run` takes): the last run of a page gives
+                the next page, whatever was added meanwhile.
+            after: only runs that began after this one; within the limit, those that are nearest to it.
+        """
         store = self._stores.lineage
-        records = store.find_runs(self.settings.project, pipeline=pipeline, limit=limit)
+        records = store.find_runs(
+            self.settings.project,
+            pipeline=pipeline,
+            limit=limit,
+            before=self._run_record(before),
+            after=self._run_record(after),
+        )
         if pipeline is not None and not records:
             self._refuse_unknown_pipeline(pipeline)
         if not records:
@@ -83,14 +112,16 @@ class Client:
         store, project = self._stores.lineage, self.settings.project
         if counted := _COUNTED.fullmatch(run_id):
             count = int(counted[1] or 0)
-            records: Sequence[RunRecord] = store.find_runs(project, limit=count + 1)[count:]
+            records: Sequence[RunRecord] = store.find_runs(project, limit=1, skip=count)
         else:
             records = store.find_run(run_id.lower(), project) if run_id else ()
         if len(records) == 1:
             return self._open(records[0], {})
         if records:
             listed = "\n".join(f"{record.run_id}  {record.pipeline}" for record in records[:5])
-            raise NotFoundError(f"{len(records)} runs begin with {run_id!r}", why=listed, hint="write more of the id")
+            is_cut = len(records) == MOST_RUNS_BEGINNING
+            many = f"more than {len(records) - 1}" if is_cut else str(len(records))
+            raise NotFoundError(f"{many} runs begin with {run_id!r}", why=listed, hint="write more of the id")
         raise self._unknown_run(run_id)
 
     def artifact(self, name: str, version: int | None = None) -> ArtifactVersion:
@@ -108,17 +139,28 @@ class Client:
             NotFoundError: nothing has this name or version, or several artifacts have it.
         """
         name, version = _split_version(name, version)
-        found = find_versions(self._stores, name, version)
-        return next((item for item in found if item.current), found[0])
+        return find_one(self._stores, name, version)
 
-    def artifacts(self, name: str | None = None) -> list[ArtifactVersion]:
-        """Versions of artifacts, newest first.
+    def artifacts(
+        self,
+        name: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | ArtifactVersion | None = None,
+        after: str | ArtifactVersion | None = None,
+    ) -> list[ArtifactVersion]:
+        """Versions of artifacts, newest first: of one name, or of all. Raises NotFoundError as `artifact` does.
 
-        Of one name, or of all. Raises NotFoundError as `artifact` does.
+        Args:
+            name: as for `artifact`.
+            limit: so many at most.
+            before: only versions that are older than this one (a version, or a name for `artifact`): the last
+                version of a page gives the next page, whatever was added meanwhile.
+            after: only versions that are newer than this one; within the limit, those that are nearest to it.
         """
-        if name is None:
-            return find_versions(self._stores)
-        return find_versions(self._stores, *_split_version(name, None))
+        before, after = (self.artifact(edge) if isinstance(edge, str) else edge for edge in (before, after))
+        named = (None, None) if name is None else _split_version(name, None)
+        return find_versions(self._stores, *named, limit=limit, before=before, after=after)
 
     def roll_back(self, name: str, version: int, *, reason: str = "") -> ArtifactVersion:
         """Let a name stand for an earlier version, until a new one is made. Who, when and why is recorded.
@@ -139,18 +181,34 @@ class Client:
 
         return find_rollbacks(self._stores, name)
 
-    def lineage(self, subject: str | ArtifactVersion | Run, direction: Direction = "both") -> LineageGraph:
-        """What an artifact was made from (`up`), what was made of it (`down`), or both.
+    def lineage(
+        self,
+        subject: str | ArtifactVersion | Run,
+        direction: Direction = "both",
+        *,
+        depth: int | None = None,
+        limit: int | None = LARGEST_GRAPH,
+    ) -> LineageGraph:
+        """What an artifact was made from (`up`), what was made of it (`down`), or both; the same around a run.
 
-        The same around a run.
+        Args:
+            subject: an artifact or what `artifact` takes, or a run.
+            direction: `up`, `down` or `both`.
+            depth: how many steps away each way; None for all the way.
+            limit: how many artifacts each way, the nearest first; None for all. `LineageGraph.cut` says when depth or
+                limit left something out.
         """
         if direction not in ("up", "down", "both"):
             raise UsageError(f"direction is {direction!r}", hint="write up, down or both")
+        for what, value in (("depth", depth), ("limit", limit)):
+            if value is not None and value < 1:
+                raise UsageError(f"{what} is {value}", hint="write 1 or more, or None")
+        limits = GraphLimits(depth, limit)
         if isinstance(subject, Run):
-            return run_graph(self._stores, subject, direction)
+            return run_graph(self._stores, subject, direction, limits)
         if isinstance(subject, str):
             subject = self.artifact(subject)
-        return artifact_graph(self._stores, subject.record, direction)
+        return artifact_graph(self._stores, subject.record, direction, limits)
 
     def diff(self, before: str | Run, after: str | Run) -> RunDiff:
         """What differs between two runs: parameters, code, environment, artifacts, metrics, steps.
@@ -174,6 +232,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of project {self.settings.project!r}>"
+
+    def _run_record(self, run: str | Run | None) -> RunRecord | None:
+        return None if run is None else (self.run(run) if isinstance(run, str) else run).record
 
     def _open(
         self,
@@ -210,7 +271,7 @@ class Client:
     def _refuse_unknown_pipeline(self, pipeline: str) -> None:
         from zen_metadata.query.nearest import did_you_mean
 
-        known = sorted({record.pipeline for record in self._stores.lineage.find_runs(self.settings.project)})
+        known = self._stores.lineage.find_pipelines(self.settings.project)
         if known:
             raise NotFoundError(
                 f"pipeline {pipeline!r} has no runs in project {self.settings.project!r}",

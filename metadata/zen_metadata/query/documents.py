@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.values import to_json
-from zen_metadata.lineage.records import InputRecord
+from zen_metadata.lineage.records import InputRecord, OutboxLag
 from zen_metadata.query.artifacts import ArtifactVersion
 
 if TYPE_CHECKING:
@@ -43,11 +43,24 @@ def run_document(run: Run) -> dict[str, Any]:
         "parent_run_id": record.parent_run_id,
         "mixed": run.mixed,
         "mlflow_run_id": run.mlflow_run_ids.get(run.run_id),
+        "lag": {name: lag_document(lag) for name, lag in run.lag.items()},
         "steps": [step_document(step) for step in run.steps],
     }
     if record.run_url:
         document["run_url"] = record.run_url
+    if run.spooled:
+        document["spooled"] = run.spooled
     return document
+
+
+def lag_document(lag: OutboxLag) -> dict[str, Any]:
+    """What a projection does not show yet."""
+    return {
+        "pending": lag.pending,
+        "refused": lag.refused,
+        "since": _time(lag.oldest_at),
+        "error": lag.last_error or None,
+    }
 
 
 def step_document(step: StepRun) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.values import from_json
-from zen_core.errors import NotFoundError
+from zen_core.errors import NotFoundError, StoreError
 from zen_metadata.lineage.records import (
     ErrorRecord,
     InputRecord,
+    OutboxLag,
     RunRecord,
     RunStatus,
     StepRunState,
@@ -345,6 +346,23 @@ class Run:
         ids = [state.step_run.step_run_id for state in self.states]
         ids += [state.attempt.attempt_id for state in self.states]
         return self._stores.lineage.find_links(MLFLOW, [self.run_id, *ids])
+
+    @cached_property
+    def spooled(self) -> int:
+        """How many facts of the run wait in the spool, as far as that can be known; of a completed one, none."""
+        from zen_metadata.shim.spool import count_spooled
+
+        if self.status in ("completed", "cancelled"):
+            return 0
+        try:
+            return count_spooled(self._stores.artifacts, self.run_id)
+        except StoreError:  # what is recorded can be shown without the artifact store
+            return 0
+
+    @cached_property
+    def lag(self) -> Mapping[str, OutboxLag]:
+        """What is not shown elsewhere yet, by projection (`mlflow`); empty when all of it is."""
+        return self._stores.lineage.outbox_lag(self.record.project, run_id=self.run_id)
 
     @cached_property
     def makers(self) -> Mapping[str, tuple[str, str]]:

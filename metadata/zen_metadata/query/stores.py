@@ -43,7 +43,7 @@ class ReadStores:
                 where=url.removeprefix(_SQLITE_PREFIX),
                 hint="zen run PIPELINE makes the first one; -C DIR reads another project",
             )
-        store: LineageStore = open_lineage_store(url, create=False)
+        store: LineageStore = open_lineage_store(url, create=False, openlineage=self.settings.openlineage)
         return store
 
     @cached_property

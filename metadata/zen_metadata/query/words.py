@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.values import TAG
+
+if TYPE_CHECKING:
+    from zen_metadata.lineage.records import OutboxLag
+
+PROJECTION_NAMES = {"mlflow": "MLflow", "openlineage": "OpenLineage"}
 
 _LONGEST_VALUE = 60
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -83,3 +88,12 @@ def list_text(names: Sequence[str], shown: int = 3) -> str:
     """`a, b, c and 4 more`."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return f"{', '.join(names[:shown])}{more}"
+
+
+def lag_sentence(projection: str, lag: OutboxLag) -> str:
+    """`MLflow does not show all of it: 3 facts wait since 2026-01-01 12:00:00: the server is away`."""
+    facts = "1 fact waits" if lag.pending == 1 else f"{lag.pending} facts wait"
+    refused = f", {lag.refused} of them refused" if lag.refused else ""
+    said = f": {lag.last_error}" if lag.last_error else ""
+    name = PROJECTION_NAMES.get(projection, projection)
+    return f"{name} does not show all of it: {facts} since {moment_text(lag.oldest_at)}{refused}{said}"

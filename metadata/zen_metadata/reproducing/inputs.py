@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from zen_core.contract.canonical import DIGEST_PREFIX, digest_json
 from zen_core.errors import StoreError, ZenError
 from zen_metadata.artifacts.files import digest_source, find_source, open_locally
-from zen_metadata.artifacts.store import OBJECTS_FOLDER, ArtifactStore
+from zen_metadata.artifacts.place import OBJECTS_FOLDER
+from zen_metadata.artifacts.store import ArtifactStore
 from zen_metadata.reproducing.record import RecordedRun
 
 if TYPE_CHECKING:

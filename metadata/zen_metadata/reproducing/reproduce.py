@@ -270,7 +270,8 @@ class _Scratch:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ZEN_", "MLFLOW_")) and name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+            if not name.startswith(("ZEN_", "MLFLOW_", "OPENLINEAGE_"))
+            and name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         }
         settings = self.settings
         return {
@@ -282,6 +283,7 @@ class _Scratch:
             "ZEN_ARTIFACT_URL": settings.artifact_url,
             "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
             "ZEN_MLFLOW_SYNC": "off",
+            "OPENLINEAGE_DISABLED": "true",
             "ZEN_DEPLOYMENT": settings.deployment,
             "ZEN_DATA_ROOT": settings.data_root,
         }

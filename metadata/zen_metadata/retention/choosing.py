@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from zen_core.errors import NotFoundError
 from zen_metadata.artifacts.stored_files import LOCAL_GRACE_SECONDS
@@ -91,13 +91,13 @@ def choose(stores: ReadStores, inventory: Inventory, policy: Policy, in_use: InU
     return Choice(tuple(item for item in going if item.artifact_id not in used), dict(kept))
 
 
-def find_in_use(stores: ReadStores, inventory: Inventory, policy: Policy) -> InUse:
+def find_in_use(stores: ReadStores, now: datetime, policy: Policy) -> InUse:
     """What runs. A run that nobody closed, and that was quiet for a while, is looked at more closely."""
     from zen_metadata.query.runs import Run
 
     lineage = stores.lineage
-    since = inventory.now - timedelta(seconds=policy.silence_seconds)
-    quiet_since = inventory.now - timedelta(seconds=LOCAL_GRACE_SECONDS)
+    since = now - timedelta(seconds=policy.silence_seconds)
+    quiet_since = now - timedelta(seconds=LOCAL_GRACE_SECONDS)
     over = set()
     for found in lineage.find_open_runs(since=since):
         if not found.is_recorded or found.last_sign_at >= quiet_since:

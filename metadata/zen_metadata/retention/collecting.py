@@ -12,8 +12,9 @@ from typing import Any
 from zen_core.contract.settings import without_credentials
 from zen_core.errors import ArtifactMissingError, StoreError
 from zen_metadata.artifacts.damage import CORRUPT_FOLDER
+from zen_metadata.artifacts.place import OBJECTS_FOLDER
 from zen_metadata.artifacts.roots import TEMPORARY_FOLDER
-from zen_metadata.artifacts.store import OBJECTS_FOLDER, ArtifactStore
+from zen_metadata.artifacts.store import ArtifactStore
 from zen_metadata.artifacts.stored_files import StoredFile
 from zen_metadata.lineage.retention import ArtifactFacts, Tombstone
 from zen_metadata.query.stores import ReadStores
@@ -107,7 +108,7 @@ def collect(stores: ReadStores, policy: Policy, *, delete: bool, by: str) -> Col
             store, and the policy does not say that it does not.
     """
     inventory = take_inventory(stores, measure=delete)
-    in_use = find_in_use(stores, inventory, policy)
+    in_use = find_in_use(stores, inventory.now, policy)
     choice = choose(stores, inventory, policy, in_use)
     logs = stores.artifacts.files("logs")
     foreign = _find_foreign(stores, inventory, logs, policy)
@@ -214,6 +215,8 @@ class _Sweep:
         for event in self._inventory.pending.values():
             needed.update(spool.locations_of(event))
         for file in self._artifacts.files("spool"):
+            if file.location.startswith(spool.REFUSED_FOLDER):
+                continue  # somebody may yet mend it
             is_left = file.location in self._inventory.applied
             if is_left or (file.location not in needed and self._is_older(file, self._after_grace)):
                 yield file
@@ -221,7 +224,7 @@ class _Sweep:
     def _find_logs(self) -> Iterator[StoredFile]:
         """Logs of attempts that died before they could be recorded."""
         old = [file for file in self._logs if self._is_older(file, self._after_grace)]
-        spooled = {event.attempt.attempt_id for event in self._inventory.pending.values()}
+        spooled = {event.event_id for event in self._inventory.pending.values()}
         for batch in in_batches(old):
             known = self._lineage.find_known_attempts([_stem(file) for file in batch]) | spooled
             yield from (file for file in batch if _stem(file) not in known)
@@ -233,7 +236,9 @@ class _Sweep:
             return
         named = self._lineage.find_code_digests() | set(_named_by_manifests(self._artifacts))
         named |= {event.run.code_digest for event in self._inventory.pending.values()}
-        named |= {event.attempt.code_digest for event in self._inventory.pending.values()}
+        for event in self._inventory.pending.values():
+            if isinstance(event, spool.AttemptEvent):
+                named.add(event.attempt.code_digest)
         yield from (file for file in unknown if f"sha256:{_stem(file)}" not in named)
 
 

@@ -10,6 +10,8 @@ from zen_metadata.query.nearest import did_you_mean
 from zen_metadata.query.stores import ReadStores
 
 _SHORTEST_KEY = 6
+_GUESSED_AMONG = 1000
+"""The newest entries, whose names are compared with one that is not known."""
 
 
 def find_entries(
@@ -68,8 +70,9 @@ def choose_entries(stores: ReadStores, name: str | None, *, pipeline: str | None
 
 
 def _unknown(stores: ReadStores, name: str) -> NotFoundError:
-    known = stores.lineage.list_cache_entries(stores.settings.project)
+    known = stores.lineage.list_cache_entries(stores.settings.project, limit=_GUESSED_AMONG)
     words = {word for entry in known for word in (entry.pipeline, entry.step, f"{entry.pipeline}/{entry.step}")}
+    words.update(stores.lineage.find_pipelines(stores.settings.project))
     return NotFoundError(
         f"nothing in the cache of project {stores.settings.project!r} belongs to {name!r}",
         hint=did_you_mean(name, sorted(words)) or "zen cache ls lists what there is",

@@ -21,6 +21,7 @@ from zen_metadata.retention.choosing import DAY_SECONDS
 from zen_metadata.retention.inventory import in_batches, read_elements, take_inventory
 from zen_metadata.shim import spool
 from zen_metadata.shim.elements import COLLECTION_TYPE
+from zen_metadata.shim.replaying import replay
 
 NOT_REACHED = (
     "digests, the files that pipelines read, logs, parameters, metrics, MLflow, the small values that an orchestrator "
@@ -76,7 +77,7 @@ def plan_forgetting(stores: ReadStores, artifact: ArtifactVersion, *, down: bool
         UsageError: it is a source file, of which Zen keeps no content.
         NotFoundError: it is a tombstone already, and nothing else has its content.
     """
-    replayed = spool.replay(stores.lineage, stores.artifacts)
+    replayed = replay(stores.lineage, stores.artifacts)
     if replayed.error:
         raise StoreUnavailableError(
             replayed.error, hint="what waits in the spool may have the same content: try again when the store is back"

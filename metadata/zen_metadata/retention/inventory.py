@@ -48,7 +48,7 @@ class Inventory:
     now: datetime
     ahead_seconds: float
     running_since: datetime
-    pending: Mapping[str, spool.AttemptEvent]
+    pending: Mapping[str, spool.Event]
     applied: frozenset[str]
     artifacts: Sequence[ArtifactFacts]
     elements: Mapping[str, frozenset[str]]
@@ -64,8 +64,8 @@ class Inventory:
         for item in live:
             found.update(self.elements.get(item.artifact_id, ()))
         for event in self.pending.values():
-            found.update(record.location for record in event.end.outputs.values())
-            for record in event.end.outputs.values():
+            for record in spool.outputs_of(event):
+                found.add(record.location)
                 found.update(self.elements.get(record.artifact_id, ()))
         return found
 
@@ -89,9 +89,9 @@ def take_inventory(stores: ReadStores, *, measure: bool) -> Inventory:
     ahead = _measure_clock(lineage, artifacts) if measure else 0.0
     now = lineage.read_clock()
     running_since = lineage.find_oldest_running(since=now - timedelta(seconds=LOCAL_GRACE_SECONDS))
-    events = spool.read_events(artifacts)
-    applied = lineage.find_applied_events([event.attempt.attempt_id for event in events.values()])
-    pending = {location: event for location, event in events.items() if event.attempt.attempt_id not in applied}
+    events = dict(spool.read_events(artifacts))
+    applied = lineage.find_applied_events([event.event_id for event in events.values()])
+    pending = {location: event for location, event in events.items() if event.event_id not in applied}
     found = list(_list_artifacts(lineage))
     return Inventory(
         now=now,
@@ -156,7 +156,7 @@ def _find_elements(
     lineage: LineageStore,
     artifacts: ArtifactStore,
     found: Sequence[ArtifactFacts],
-    pending: Mapping[str, spool.AttemptEvent],
+    pending: Mapping[str, spool.Event],
 ) -> dict[str, frozenset[str]]:
     """Where the elements of collections lie that no record tells of, by the collection's id."""
     wanted = [
@@ -164,7 +164,7 @@ def _find_elements(
         for item in found
         if item.kind == "internal" and item.type == COLLECTION_TYPE and item.deleted_at is None
     ]
-    collections = [record for event in pending.values() for record in event.end.outputs.values()]
+    collections = [record for event in pending.values() for record in spool.outputs_of(event)]
     for batch in in_batches(wanted):
         collections += lineage.get_artifacts(batch).values()
     by_location: dict[str, frozenset[str]] = {}

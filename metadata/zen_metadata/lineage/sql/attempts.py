@@ -47,6 +47,7 @@ _FIND_ATTEMPTS = Statement(
         attempts.c.status,
         attempts.c.started_at,
         attempts.c.max_age_seconds,
+        attempts.c.lease_token,
     ).where(attempts.c.step_run_id == bindparam("of_step_run"))
 )
 _INSERT_ATTEMPT = insert_new(attempts)
@@ -103,14 +104,17 @@ def start_attempt(
     but_not: str | None,
 ) -> AttemptStart:
     """See `LineageStore.start_attempt`."""
-    claim, hit = caching.claim(work, attempt, lease=lease, look_up=look_up, max_age_seconds=max_age_seconds)
+    claims = caching.Claim(work, attempt, lease=lease, look_up=look_up)
+    # A server is asked everything at once; what this writes for nothing where there is a hit or a holder is undone.
+    known_there = None if work.answers_at_once else _join_step_run(work, step_run)
+    claim, hit = claims.settle(max_age_seconds)
     if hit is not None and hit.attempt_id != but_not:
         work.abandon()
         return AttemptStart(hit=hit)
     if isinstance(claim, LeaseHolder):
         work.abandon()
         return AttemptStart(holder=claim)
-    known = _join_step_run(work, step_run).rows()
+    known = (known_there or _join_step_run(work, step_run)).rows()
     mine = _find(known, attempt)
     if mine is not None:
         return AttemptStart(number=mine.number, lease=claim)
@@ -135,16 +139,26 @@ def heartbeat(work: Transaction, attempt_ids: Sequence[str], leases: Sequence[Le
 
 
 def end_attempt(
-    work: Transaction, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
+    work: Transaction,
+    run: RunRecord,
+    step_run: StepRunRecord,
+    attempt: AttemptRecord,
+    end: AttemptEnd,
+    *,
+    openlineage: bool,
 ) -> CommitResult:
     """See `LineageStore.end_attempt`."""
-    newest_token = caching.lock_lease(work, attempt) if end.lease else None
+    released = caching.release_lease(work, attempt.project, end.lease) if end.lease else None
     # What was spooled is recorded as it was; only a step run that begins to use artifacts just now can do without.
     is_reuse = end.status == "cached" and attempt.started_at is None
     reused = ask_live(work, [item.artifact_id for item in end.outputs.values()]) if is_reuse else []
     known_run = find_run_id(work, run)
-    known = _join_step_run(work, step_run).rows()
+    # One that was begun has its step run there; one that takes a recorded result was never begun.
+    known = _join_step_run(work, step_run, is_there=not is_reuse).rows()
     mine = _find(known, attempt)
+    if mine is None and not is_reuse:
+        known = _join_step_run(work, step_run).rows()
+        mine = _find(known, attempt)
     if mine is not None and mine.status not in ("running", "lost"):
         return _recall_commit(work, attempt, mine.status)
     if not all_live(reused):
@@ -152,7 +166,7 @@ def end_attempt(
         return CommitResult(deleted=True)
     if not known_run.rows():
         insert_run(work, run)
-    superseded = _is_superseded(known, mine, attempt, end, newest_token)
+    superseded = _is_superseded(work, known, mine, attempt, end, released)
     ended_at = min(end.ended_at or work.now(), work.now())
     if mine is not None:
         ended_at = max(ended_at, mine.started_at)  # the database's clock may have been put back meanwhile
@@ -160,14 +174,16 @@ def end_attempt(
         work, known, mine, attempt, rows.ending_values(end, "superseded" if superseded else end.status, ended_at)
     )
     _record_facts(work, attempt, end)
-    if end.lease:
-        caching.release_lease(work, attempt.project, end.lease)
+    if end.lease is None and mine is not None and mine.lease_token is not None:
+        # It was begun here without hearing of it: the connection was lost with the answer.
+        caching.release_lease(work, attempt.project, Lease(attempt.cache_key, mine.lease_token, attempt.project))
     if superseded:
         return CommitResult(superseded=True)
     entry: caching.NewEntry | None = None
     if end.status == "completed" and attempt.cache_enabled and attempt.cache_key:
         entry = caching.NewEntry(work, attempt, run_id=step_run.run_id, created_at=ended_at)
-    record_event(work, "attempt_ended", run, step_run_id=step_run.step_run_id, attempt_id=attempt.attempt_id)
+    ids = {"step_run_id": step_run.step_run_id, "attempt_id": attempt.attempt_id}
+    record_event(work, "attempt_ended", run, openlineage=openlineage, **ids)
     # Last, because all that make an artifact of the same name wait for one another from here to the commit.
     versions = _record_outputs(work, attempt, end)
     differs = entry is not None and entry.settle(
@@ -188,9 +204,10 @@ def adopt_artifacts(work: Transaction, records: Sequence[ArtifactRecord]) -> Non
     )
 
 
-def _join_step_run(work: Transaction, step_run: StepRunRecord) -> Answer:
+def _join_step_run(work: Transaction, step_run: StepRunRecord, *, is_there: bool = False) -> Answer:
     """Record a step run, keep others from adding attempts to it, and ask for those that are there."""
-    work.send(_INSERT_STEP_RUN, rows.step_run_values(step_run))
+    if not is_there:
+        work.send(_INSERT_STEP_RUN, rows.step_run_values(step_run))
     key = {"of_step_run": step_run.step_run_id}
     work.lock(_LOCK_STEP_RUN, key)
     return work.ask(_FIND_ATTEMPTS, key)
@@ -211,7 +228,12 @@ def _lose_earlier(work: Transaction, known: list[Any], attempt: AttemptRecord) -
 
 
 def _is_superseded(
-    known: list[Any], mine: Any | None, attempt: AttemptRecord, end: AttemptEnd, newest_token: Answer | None
+    work: Transaction,
+    known: list[Any],
+    mine: Any | None,
+    attempt: AttemptRecord,
+    end: AttemptEnd,
+    released: Answer | None,
 ) -> bool:
     others = [other for other in known if other is not mine and other.status != "superseded"]
     if mine is None:
@@ -219,10 +241,9 @@ def _is_superseded(
         newer = attempt.started_at is not None and any(other.started_at > attempt.started_at for other in others)
     else:
         newer = any(other.number > mine.number for other in others)
-    if newer or end.status != "completed" or end.lease is None or newest_token is None:
+    if newer or end.status != "completed" or end.lease is None or released is None:
         return newer
-    held = newest_token.row()
-    return held is not None and bool(held.token > end.lease.token)
+    return caching.is_taken_over(work, attempt.project, end.lease, released)
 
 
 def _record_end(

@@ -21,15 +21,10 @@ from zen_metadata.lineage.sql.tables import (
 )
 from zen_metadata.lineage.sql.transaction import Transaction
 
+_KEY_LENGTH = len("sha256:") + 64
 _TIME = attempts.c.started_at.type
 _NOT_LOOKED_UP = ("off", "refresh", "cleared", "away")
 
-_hits = (
-    select(attempts.c.reused_attempt_id, func.count().label("hits"))
-    .where(attempts.c.project == bindparam("of_project"), attempts.c.status == "cached")
-    .group_by(attempts.c.reused_attempt_id)
-    .subquery("hits")
-)
 _ENTRIES = (
     select(
         cache_entries.c.cache_key,
@@ -41,12 +36,11 @@ _ENTRIES = (
         cache_entries.c.created_at,
         cache_entries.c.nondeterministic,
         cache_entries.c.invalidated_at,
-        _hits.c.hits,
     )
     .select_from(
-        cache_entries.join(step_runs, step_runs.c.step_run_id == cache_entries.c.step_run_id)
-        .outerjoin(runs, runs.c.run_id == cache_entries.c.run_id)
-        .outerjoin(_hits, _hits.c.reused_attempt_id == cache_entries.c.attempt_id)
+        cache_entries.join(step_runs, step_runs.c.step_run_id == cache_entries.c.step_run_id).outerjoin(
+            runs, runs.c.run_id == cache_entries.c.run_id
+        )
     )
     .where(cache_entries.c.project == bindparam("of_project"), step_runs.c.kind == "step")
     .order_by(cache_entries.c.created_at.desc(), cache_entries.c.cache_key)
@@ -61,6 +55,13 @@ _CONTENTS = ListStatement(
         .select_from(attempt_outputs.outerjoin(artifacts, artifacts.c.artifact_id == attempt_outputs.c.artifact_id))
         .where(attempt_outputs.c.attempt_id.in_(items))
         .group_by(attempt_outputs.c.attempt_id)
+    )
+)
+_HITS_OF = ListStatement(
+    lambda items: (
+        select(attempts.c.reused_attempt_id, func.count().label("hits"))
+        .where(attempts.c.reused_attempt_id.in_(items), attempts.c.status == "cached")
+        .group_by(attempts.c.reused_attempt_id)
     )
 )
 _INVALIDATE = ListStatement(
@@ -128,13 +129,20 @@ def list_entries(
     if step is not None:
         query = query.where(step_runs.c.step == step)
     if key is not None:
-        query = query.where(func.substr(cache_entries.c.cache_key, 1, len(key)) == key)
+        query = query.where(
+            # The range is what the key's index serves: between keys of one form, since databases order others apart.
+            cache_entries.c.cache_key >= key,
+            cache_entries.c.cache_key <= key.ljust(_KEY_LENGTH, "f"),
+            func.substr(cache_entries.c.cache_key, 1, len(key)) == key,
+        )
     found = work.rows(Statement(query.limit(limit)), {"of_project": project})
-    contents = {row.attempt_id: row for row in work.rows_in(_CONTENTS, [row.attempt_id for row in found])}
-    return [_entry(row, contents.get(row.attempt_id)) for row in found]
+    made_by = [row.attempt_id for row in found]
+    contents = {row.attempt_id: row for row in work.rows_in(_CONTENTS, made_by)}
+    hits = {row.reused_attempt_id: row.hits for row in work.rows_in(_HITS_OF, made_by)}
+    return [_entry(row, contents.get(row.attempt_id), hits.get(row.attempt_id, 0)) for row in found]
 
 
-def _entry(row: Any, content: Any | None) -> CacheEntry:
+def _entry(row: Any, content: Any | None, hits: int) -> CacheEntry:
     return CacheEntry(
         cache_key=row.cache_key,
         pipeline=row.pipeline or "",  # the run itself may still be in a spool
@@ -145,7 +153,7 @@ def _entry(row: Any, content: Any | None) -> CacheEntry:
         created_at=row.created_at,
         nondeterministic=row.nondeterministic,
         invalidated_at=row.invalidated_at,
-        hits=row.hits or 0,
+        hits=hits,
         size_bytes=int(content.size_bytes or 0) if content else 0,
         is_deleted=bool(content and content.deleted),
     )

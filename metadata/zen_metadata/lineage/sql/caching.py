@@ -58,8 +58,14 @@ _REPLACE_ENTRY = Statement(
 )
 _MARK_ENTRY = Statement(update(cache_entries).where(_of_key(cache_entries)), ("nondeterministic",))
 
-_INSERT_LEASE = insert_new(leases)
+_LEASE_COLUMNS = ("token", "attempt_id", "step_run_id", "expires_at", "released_at")
+_INSERT_LEASE = Statement(
+    lambda insert: insert(leases).on_conflict_do_nothing(),
+    ("project", "cache_key", *_LEASE_COLUMNS),
+    by_clock={"expires_at": int(LEASE_SECONDS * 1_000_000)},
+)
 _LOCK_LEASE = Statement(select(leases.c.token).where(_of_key(leases)).with_for_update())
+_FIND_TOKEN = Statement(select(leases.c.token).where(_of_key(leases)))
 _FIND_LEASE = Statement(
     select(
         leases.c.token,
@@ -73,12 +79,12 @@ _FIND_LEASE = Statement(
     .select_from(leases.outerjoin(attempts, attempts.c.attempt_id == leases.c.attempt_id))
     .where(_of_key(leases))
 )
-_TAKE_LEASE = Statement(
-    update(leases).where(_of_key(leases)), ("token", "attempt_id", "step_run_id", "expires_at", "released_at")
-)
+_TAKE_LEASE = Statement(update(leases).where(_of_key(leases)), _LEASE_COLUMNS)
 _OF_TOKEN = _of_key(leases) & (leases.c.token == bindparam("of_token"))
 _EXTEND_LEASE = Statement(update(leases).where(_OF_TOKEN, leases.c.released_at.is_(None)), ("expires_at",))
-_RELEASE_LEASE = Statement(update(leases).where(_OF_TOKEN, leases.c.released_at.is_(None)), ("released_at",))
+_RELEASE_LEASE = Statement(
+    update(leases).where(_OF_TOKEN, leases.c.released_at.is_(None)), ("released_at",), by_clock={"released_at": 0}
+)
 
 
 def find_entry(work: Transaction, project: str, cache_key: str, max_age_seconds: float | None) -> LookUp:
@@ -180,29 +186,37 @@ def _why_stale(work: Transaction, rows: list[Any], max_age_seconds: float | None
     return "gone" if any(row.artifact_id is None for row in made) else None
 
 
-def claim(
-    work: Transaction, attempt: AttemptRecord, *, lease: bool, look_up: bool, max_age_seconds: float | None
-) -> tuple[Lease | LeaseHolder | None, CachedResult | None]:
-    """With `lease`, take the lease of the attempt's key, or say who has it; with `look_up`, the result that is there.
+class Claim:
+    """A claim to the lease of an attempt's key, and a look at the result that is there.
 
-    The lease comes before the look-up: whoever waited for it here sees what its holder committed.
+    The lease comes before the look: whoever waited for it here sees what its holder committed.
     """
-    taken: Lease | LeaseHolder | None = None
-    claimed = _insert_lease(work, attempt) if lease else None
-    entry = _ask_entry(work, attempt.project, attempt.cache_key) if look_up else None
-    if claimed is not None and claimed.count():
-        taken = Lease(attempt.cache_key, 1, attempt.project)
-    elif claimed is not None:
-        lock_lease(work, attempt)
-        held = work.ask(_FIND_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
-        entry = _ask_entry(work, attempt.project, attempt.cache_key) if look_up else None
-        taken = _take_lease(work, attempt, held)
-    return taken, None if entry is None else _read_entry(work, entry, max_age_seconds).hit
+
+    def __init__(self, work: Transaction, attempt: AttemptRecord, *, lease: bool, look_up: bool) -> None:
+        """Ask for them. What is answered is found out by `settle`, so that more can be sent meanwhile."""
+        self._work = work
+        self._attempt = attempt
+        key = {"of_project": attempt.project, "of_key": attempt.cache_key}
+        self._inserted = _insert_lease(work, attempt) if lease else None
+        self._held: Answer | None = None
+        if self._inserted is not None and not (work.answers_at_once and self._inserted.count()):
+            work.lock(_LOCK_LEASE, key)
+            self._held = work.ask(_FIND_LEASE, key)
+        self._entry = work.ask(_FIND_ENTRY, key) if look_up else None
+
+    def settle(self, max_age_seconds: float | None) -> tuple[Lease | LeaseHolder | None, CachedResult | None]:
+        """The lease, or who has it; and the result, if it may be used."""
+        taken: Lease | LeaseHolder | None = None
+        if self._inserted is not None and self._inserted.count():
+            taken = Lease(self._attempt.cache_key, 1, self._attempt.project)
+        elif self._held is not None:
+            taken = _take_lease(self._work, self._attempt, self._held)
+        return taken, None if self._entry is None else _read_entry(self._work, self._entry, max_age_seconds).hit
 
 
 def _insert_lease(work: Transaction, attempt: AttemptRecord) -> Answer:
     key = {"project": attempt.project, "cache_key": attempt.cache_key, "token": 1}
-    return work.ask(_INSERT_LEASE, {**key, **_lease_of(attempt, work.now())})
+    return work.ask(_INSERT_LEASE, {**key, **_lease_of(attempt, work.own_time())})
 
 
 def _take_lease(work: Transaction, attempt: AttemptRecord, answer: Answer) -> Lease | LeaseHolder:
@@ -218,21 +232,13 @@ def _take_lease(work: Transaction, attempt: AttemptRecord, answer: Answer) -> Le
     return Lease(attempt.cache_key, held.token + 1, attempt.project)
 
 
-def _lease_of(attempt: AttemptRecord, now: datetime) -> dict[str, Any]:
+def _lease_of(attempt: AttemptRecord, now: datetime | None) -> dict[str, Any]:
     return {
         "attempt_id": attempt.attempt_id,
         "step_run_id": attempt.step_run_id,
-        "expires_at": now + _LEASE_TIME,
+        "expires_at": now and now + _LEASE_TIME,
         "released_at": None,
     }
-
-
-def lock_lease(work: Transaction, attempt: AttemptRecord) -> Answer:
-    """Lock the key's lease before anything else, so that all transactions take their locks in the same order.
-
-    The answer's row is the lease as it is once it is locked, with its newest token.
-    """
-    return work.ask(_LOCK_LEASE, {"of_project": attempt.project, "of_key": attempt.cache_key})
 
 
 def extend_leases(work: Transaction, held: list[Lease]) -> None:
@@ -241,9 +247,20 @@ def extend_leases(work: Transaction, held: list[Lease]) -> None:
     work.send_many(_EXTEND_LEASE, [{**_of_lease(lease, lease.project), "expires_at": until} for lease in held])
 
 
-def release_lease(work: Transaction, project: str, lease: Lease) -> None:
-    """Give a lease back, where its token still holds."""
-    work.send(_RELEASE_LEASE, {**_of_lease(lease, project), "released_at": work.now()})
+def release_lease(work: Transaction, project: str, lease: Lease) -> Answer:
+    """Give a lease back where its token still holds: what the answer counts.
+
+    Before anything else, so that all transactions take their locks in the same order.
+    """
+    return work.ask(_RELEASE_LEASE, {**_of_lease(lease, project), "released_at": work.own_time()})
+
+
+def is_taken_over(work: Transaction, project: str, lease: Lease, released: Answer) -> bool:
+    """Whether somebody else claimed the key after this lease was given."""
+    if released.count():
+        return False
+    row = work.row(_FIND_TOKEN, {"of_project": project, "of_key": lease.cache_key})
+    return row is not None and bool(row.token > lease.token)
 
 
 def _of_lease(lease: Lease, project: str) -> dict[str, Any]:

@@ -15,13 +15,15 @@ import sqlalchemy.exc
 from sqlalchemy.engine import Engine
 
 from zen_core.errors import StoreError
-from zen_metadata.lineage.sql.connections import IdleConnections
+from zen_metadata.lineage.sql.connections import LONGEST_TRANSACTION_SECONDS, ServerConnections, Use
 from zen_metadata.lineage.sql.engine import BUSY_SECONDS
 from zen_metadata.lineage.sql.failures import CrowdedError, explain, unavailable
 from zen_metadata.lineage.sql.transaction import Transaction
 
 T = TypeVar("T")
 _RETRY_DELAYS_SECONDS = (0.05, 0.2)
+_TRY_AGAIN_SECONDS = 10.0
+"""What fails later is not tried again: to find out took long enough."""
 _CROWDED_SECONDS = 60.0
 """How long to try again while the server has no connection left."""
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -57,6 +59,11 @@ class Database:
         self._check_process()
         return self._run(action, "BEGIN" if self._is_sqlite else None)
 
+    def ask(self, action: Callable[[Transaction], T]) -> T:
+        """Run `action`, which sends one statement and writes nothing: that needs no transaction around it."""
+        self._check_process()
+        return self._run(action, None)
+
     def write(self, action: Callable[[Transaction], T]) -> T:
         """Run `action` in a transaction that writes.
 
@@ -81,7 +88,7 @@ class Database:
         self._pid = os.getpid()
         self._writer = threading.Lock()
         self._preparing = threading.Lock()
-        self._connections = None if self._is_sqlite else IdleConnections(self._engine)
+        self._connections = None if self._is_sqlite else ServerConnections(self._engine)
 
     def _check_process(self) -> None:
         if os.getpid() == self._pid:
@@ -94,12 +101,21 @@ class Database:
 
     def _run(self, action: Callable[[Transaction], T], begin: str | None) -> T:
         pauses = _Pauses()
+        use: Use | None = None
         while True:
             try:
-                with self._connections.used() if self._connections else nullcontext():
+                with self._connections.used() if self._connections else nullcontext() as use:
                     return self._run_once(action, begin)
-            except (sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, self._dialect.dbapi.Error) as error:
+            except (
+                sqlalchemy.exc.DBAPIError,
+                sqlalchemy.exc.TimeoutError,
+                self._dialect.dbapi.Error,
+                UnicodeEncodeError,
+                OverflowError,
+            ) as error:
                 failure = explain(error, self._engine)
+                if use is not None and use.is_cut:
+                    failure = unavailable(self._engine, f"it gave no answer for {LONGEST_TRANSACTION_SECONDS:.0f} s")
                 pause = pauses.after(failure)
                 if pause is None:
                     raise failure from error
@@ -124,6 +140,10 @@ class Database:
             pipelined.__exit__(None, None, None)  # waits for the rest that was sent, with the commit
         except BaseException:
             # The connection's state is unknown (an interrupt may come between any two lines): it is not used again.
+            if self._is_sqlite:
+                # One that is closed keeps its lock as long as a cursor is referred to, and the traceback refers to it.
+                with suppress(self._dialect.dbapi.Error):
+                    connection.driver_connection.rollback()
             connection.invalidate()
             with suppress(self._dialect.dbapi.Error):
                 pipelined.__exit__(None, None, None)  # not with the exception: psycopg would log it
@@ -157,7 +177,7 @@ class _Pauses:
             # At random, or all that were turned away would come back at the same moment.
             self._longest = min(self._longest * 1.5, _LONGEST_PAUSE_SECONDS)
             return random.uniform(0.01, self._longest) if passed < _CROWDED_SECONDS else None
-        return next(self._delays, None) if failure.transient and passed < BUSY_SECONDS else None
+        return next(self._delays, None) if failure.transient and passed < _TRY_AGAIN_SECONDS else None
 
 
 def _close_forgotten(engine: Engine, pid: int) -> None:

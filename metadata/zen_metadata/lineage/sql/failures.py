@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import sqlalchemy.exc
 from sqlalchemy.engine import Engine
@@ -12,13 +14,21 @@ from sqlalchemy.engine import Engine
 from zen_core.contract.settings import without_credentials
 from zen_core.errors import StoreError, StoreUnavailableError
 from zen_metadata.lineage.sql.engine import shown_url, sqlite_path
+from zen_metadata.lineage.store import FactRefusedError
 
-_TRY_AGAIN_STATES = frozenset({"40001", "40P01", "55P03", "25P03"})
-"""PostgreSQL's serialization failure, deadlock, lock timeout, and its end of a transaction that stood still: it did
-nothing and may be tried again."""
+_TRY_AGAIN_STATES = frozenset({"40001", "40P01", "55P03", "25P03", "25006", "23503"})
+"""PostgreSQL's serialization failure, deadlock, lock timeout, its end of a transaction that stood still, a server that
+takes no writes, since another one is about to become the primary, and a row that refers to one which was removed at
+that moment (`zen store prune`): it did nothing and may be tried again."""
+_LEAST_ROOM_BYTES = 64 * 1024
+"""What SQLite needs for its log and its index of it."""
 _NO_RIGHTS_STATES = frozenset({"42501", "3F000"})
 _LOST_TABLE_STATES = frozenset({"42P01", "42703"})
 _FULL_STATE = "53300"
+_DISK_FULL = re.compile(r"disk is full|No space left on device|Disk quota exceeded")
+_DISK_FULL_STATE = "53100"
+_DISK_FAILS = re.compile(r"disk I/O error|unable to open database file")
+"""SQLite's words for a file that it cannot write beside the database, as when the disk is full."""
 _FULL = re.compile(
     r"too many clients|remaining connection slots|too many connections for|no more connections allowed"
     r"|the database system is (starting up|not yet accepting)"
@@ -96,10 +106,15 @@ _REFUSED = (
     ),
 )
 _NO_HOST = re.compile(r"resolve host|translate host name")
+_READ_ONLY = re.compile(r"in a read-only transaction")
 
 
 class CrowdedError(StoreUnavailableError):
     """The database takes no more connections at the moment."""
+
+
+class DiskFullError(StoreUnavailableError):
+    """The database has no room to write."""
 
 
 @contextmanager
@@ -118,7 +133,10 @@ def explain(error: BaseException, engine: Engine) -> StoreError:
     error = getattr(error, "orig", None) or error
     text = _reason(error, engine)
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if (path := sqlite_path(engine)) is not None and ("readonly" in text or "unable to open" in text):
+    path = sqlite_path(engine)
+    if state == _DISK_FULL_STATE or _DISK_FULL.search(text) or (path and _DISK_FAILS.search(text) and _is_full(path)):
+        return unavailable(engine, text, DiskFullError)
+    if path is not None and ("readonly" in text or "unable to open" in text):
         return StoreError(
             f"the lineage store {path} cannot be opened for writing",
             why=f"{text}; SQLite needs to write the file and its folder",
@@ -131,6 +149,13 @@ def explain(error: BaseException, engine: Engine) -> StoreError:
     if state == _FULL_STATE or (state is None and _FULL.search(text)):
         return unavailable(engine, text, CrowdedError)
     dbapi = engine.dialect.dbapi
+    no_value = (dbapi.DataError, dbapi.IntegrityError, UnicodeError, OverflowError)
+    if isinstance(error, no_value) and state not in _TRY_AGAIN_STATES:
+        return FactRefusedError(
+            f"the lineage store {shown_url(engine)} cannot hold a fact: {text}",
+            why=type(error).__name__,
+            hint="the store is sound: a text or a number that a step logged or was given is none that it can hold",
+        )
     is_passing = isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError)) or state in _TRY_AGAIN_STATES
     for pattern, why, hint in _REFUSED:
         if (state is None or state in _NO_RIGHTS_STATES or not is_passing) and pattern.search(text):
@@ -143,11 +168,25 @@ def unavailable(
 ) -> StoreUnavailableError:
     """The store cannot be used at present; trying again can help."""
     hint = "check that the database runs and can be reached from here, then: zen store check"
-    if kind is CrowdedError:
+    if kind is DiskFullError:
+        path = sqlite_path(engine)
+        place = f"on the disk of {path}" if path else "on the disk of the database server"
+        hint = f"make room {place}"
+    elif _READ_ONLY.search(why):
+        hint = "let ZEN_LINEAGE_URL name the primary; several hosts with ?target_session_attrs=read-write follow it"
+    elif kind is CrowdedError:
         hint = "raise the server's max_connections, put PgBouncer before it, or run fewer tasks at once"
     elif _NO_HOST.search(why):
         hint = "correct the host in ZEN_LINEAGE_URL, or this machine's resolution of names"
     return kind(f"the lineage store {shown_url(engine)} cannot be used at present", why=why, hint=hint)
+
+
+def _is_full(path: Path) -> bool:
+    """Whether nothing can be written beside a SQLite file for want of room."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM_BYTES
+    except OSError:
+        return False
 
 
 def _refusal(text: str, engine: Engine) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, exists, func, select
 
 from zen_metadata.lineage.records import ArtifactRecord, RollbackRecord
 from zen_metadata.lineage.sql.rows import ARTIFACT_COLUMNS
-from zen_metadata.lineage.sql.statements import Statement, columns_of
+from zen_metadata.lineage.sql.statements import ListStatement, Statement, columns_of
 from zen_metadata.lineage.sql.tables import artifact_names, artifacts, rollbacks
 from zen_metadata.lineage.sql.transaction import Transaction
 
@@ -26,6 +26,20 @@ _VERSIONS = select(*ARTIFACT_COLUMNS).where(_of_name(artifacts), artifacts.c.kin
 _FIND_VERSION = Statement(_VERSIONS.where(artifacts.c.version == bindparam("of_version")))
 _FIND_LATEST = Statement(
     _VERSIONS.where(artifacts.c.deleted_at.is_(None)).order_by(artifacts.c.version.desc()).limit(1)
+)
+_later = artifacts.alias("later")
+_FIND_NEWEST = ListStatement(
+    lambda items: select(artifacts.c.artifact_id).where(
+        artifacts.c.artifact_id.in_(items),
+        artifacts.c.deleted_at.is_(None),
+        ~exists().where(
+            _later.c.project == artifacts.c.project,
+            _later.c.name == artifacts.c.name,
+            _later.c.pipeline == artifacts.c.pipeline,
+            _later.c.version > artifacts.c.version,
+            _later.c.deleted_at.is_(None),
+        ),
+    )
 )
 _ROLLBACK_COLUMNS = columns_of(rollbacks, RollbackRecord)
 _FIND_ROLLBACKS = Statement(
@@ -88,6 +102,11 @@ def _rolled_back_to(work: Transaction, key: Mapping[str, Any]) -> int | None:
     made = work.row(_LAST_VERSION, key)
     version: int = latest.version
     return version if made is not None and made.last_version <= latest.last_version else None
+
+
+def find_newest(work: Transaction, artifact_ids: Sequence[str]) -> set[str]:
+    """See `LineageStore.find_newest`."""
+    return {row.artifact_id for row in work.rows_in(_FIND_NEWEST, artifact_ids)}
 
 
 def find_rolled_back(work: Transaction, project: str) -> Mapping[tuple[str, str], int]:

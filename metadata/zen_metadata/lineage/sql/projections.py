@@ -1,4 +1,4 @@
-"""What is remembered on behalf of others: the outbox and its links, replayed events, pins, digests of files."""
+"""What is remembered on behalf of others: links, replayed events, pins, digests of files."""
 
 from __future__ import annotations
 
@@ -9,29 +9,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
 
-from zen_metadata.lineage.records import OutboxRecord
 from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.liveness import all_live, ask_live
 from zen_metadata.lineage.sql.retention import PIN
-from zen_metadata.lineage.sql.statements import ListStatement, Statement, columns_of, insert_new
-from zen_metadata.lineage.sql.tables import applied_events, file_digests, links, outbox
+from zen_metadata.lineage.sql.statements import ListStatement, Statement, insert_new
+from zen_metadata.lineage.sql.tables import applied_events, file_digests, links
 from zen_metadata.lineage.sql.transaction import Transaction
 
 _POLL_SECONDS = 0.05
-
-_PENDING = (
-    select(*columns_of(outbox, OutboxRecord))
-    .where(outbox.c.done_at.is_(None))
-    .order_by(outbox.c.outbox_id)
-    .limit(bindparam("of_limit"))
-)
-_FIND_PENDING = Statement(_PENDING)
-_FIND_PENDING_OF_RUN = Statement(_PENDING.where(outbox.c.run_id == bindparam("of_run")))
-_OF_EVENT = outbox.c.outbox_id == bindparam("of_id")
-_FINISH = Statement(update(outbox).where(_OF_EVENT, outbox.c.done_at.is_(None)), ("done_at",))
-_FAIL = Statement(
-    update(outbox).where(_OF_EVENT, outbox.c.done_at.is_(None)).values(tries=outbox.c.tries + 1), ("last_error",)
-)
 
 _OF_LINK = (links.c.tracker == bindparam("of_tracker")) & (links.c.subject_id == bindparam("of_subject"))
 _FIND_LINK = Statement(select(links.c.external_id, links.c.claimant, links.c.claim_expires_at).where(_OF_LINK))
@@ -49,6 +34,7 @@ _CLAIM_LINK = Statement(
     ("claimant", "claim_expires_at"),
 )
 _SAVE_LINK = Statement(update(links).where(_OF_LINK, links.c.external_id.is_(None)), ("external_id",))
+_DROP_LINK = Statement(update(links).where(_OF_LINK, links.c.external_id == bindparam("of_external")), ("external_id",))
 _FIND_LINKS = ListStatement(
     lambda items: select(links.c.subject_id, links.c.external_id).where(
         links.c.tracker == bindparam("of_tracker"), links.c.subject_id.in_(items), links.c.external_id.is_not(None)
@@ -73,26 +59,6 @@ def _replace_file(insert: Any) -> Any:
 
 
 _REMEMBER_FILE = Statement(_replace_file)
-
-
-def pending_outbox(work: Transaction, limit: int, run_id: str | None) -> Sequence[OutboxRecord]:
-    """See `LineageStore.pending_outbox`."""
-    if run_id is None:
-        found = work.rows(_FIND_PENDING, {"of_limit": limit})
-    else:
-        found = work.rows(_FIND_PENDING_OF_RUN, {"of_limit": limit, "of_run": run_id})
-    return [OutboxRecord(*row) for row in found]
-
-
-def finish_outbox(work: Transaction, outbox_ids: Sequence[int]) -> None:
-    """See `LineageStore.finish_outbox`."""
-    now = work.now()
-    work.send_many(_FINISH, [{"of_id": outbox_id, "done_at": now} for outbox_id in sorted(outbox_ids)])
-
-
-def fail_outbox(work: Transaction, outbox_ids: Sequence[int], error: str) -> None:
-    """See `LineageStore.fail_outbox`."""
-    work.send_many(_FAIL, [{"of_id": outbox_id, "last_error": error} for outbox_id in sorted(outbox_ids)])
 
 
 def claim_link(
@@ -123,6 +89,13 @@ def save_link(work: Transaction, tracker: str, subject_id: str, external_id: str
     new = {"tracker": tracker, "subject_id": subject_id, "claimant": None, "claim_expires_at": None}
     if not work.ask(_INSERT_LINK, {**new, "external_id": external_id}).count():
         work.send(_SAVE_LINK, {"of_tracker": tracker, "of_subject": subject_id, "external_id": external_id})
+
+
+def drop_links(work: Transaction, tracker: str, external_ids: Mapping[str, str]) -> None:
+    """See `LineageStore.drop_links`."""
+    for subject_id, external_id in sorted(external_ids.items()):
+        key = {"of_tracker": tracker, "of_subject": subject_id, "of_external": external_id}
+        work.send(_DROP_LINK, {**key, "external_id": None})
 
 
 def find_links(work: Transaction, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from zen_core.errors import NotFoundError
 from zen_metadata.lineage.records import RunRecord, RunStatus
@@ -26,9 +26,16 @@ _INSERT_IR = insert_new(irs)
 _INSERT_ENVIRONMENT = insert_new(environments)
 _INSERT_BUNDLE = insert_new(code_bundles)
 _INSERT_CODE = insert_new(codes)
-_INSERT_EVENT = Statement(
-    lambda insert: insert(outbox),
-    ("project", "event", "run_id", "step_run_id", "attempt_id", "created_at", "tries", "last_error", "done_at"),
+_EVENT = ("project", "event", "run_id", "step_run_id", "attempt_id", "created_at", "tries", "last_error", "done_at")
+_INSERT_EVENT = Statement(lambda insert: insert(outbox), _EVENT)
+# Two rows in one statement: where OpenLineage is set up, it costs no further one.
+_INSERT_EVENT_FOR_BOTH = Statement(
+    lambda insert: insert(outbox).values(
+        [
+            {**{name: bindparam(f"of_{name}", type_=outbox.c[name].type) for name in _EVENT}, "projection": projection}
+            for projection in ("mlflow", "openlineage")
+        ]
+    )
 )
 
 
@@ -36,30 +43,60 @@ def _of_content(table: Any) -> Any:
     return (table.c.project == bindparam("of_project")) & (table.c.digest == bindparam("of_digest"))
 
 
+def _digest_there(table: Any, name: str) -> Any:
+    """The digest of a document, as a column; NULL where it is not stored."""
+    known = (table.c.project == bindparam("of_project")) & (table.c.digest == bindparam(f"of_{name}"))
+    return select(table.c.digest).where(known).scalar_subquery().label(name)
+
+
+_one_row = select(literal_column("1").label("one")).subquery("one_row")
+_LOOK_AT_RUN = Statement(
+    select(
+        *RUN_COLUMNS,
+        _digest_there(irs, "ir"),
+        _digest_there(environments, "environment"),
+        _digest_there(codes, "code"),
+    ).select_from(_one_row.outerjoin(runs, _OF_RUN))
+)
 _IR_EXISTS = Statement(select(irs.c.digest).where(_of_content(irs)))
 _CODE_EXISTS = Statement(select(codes.c.digest).where(_of_content(codes)))
 _ENVIRONMENT_EXISTS = Statement(select(environments.c.digest).where(_of_content(environments)))
+_INSERT_DOCUMENT = {
+    "ir": (_INSERT_IR, "document"),
+    "environment": (_INSERT_ENVIRONMENT, "snapshot"),
+    "code": (_INSERT_CODE, "document"),
+}
 _LEFT_OUT = Statement(select(code_bundles.c.left_out).where(_of_content(code_bundles)))
 _SET_LEFT_OUT = Statement(
     update(code_bundles).where(_of_content(code_bundles), code_bundles.c.left_out.is_(None)), ("left_out",)
 )
 
 
-def open_run(database: Database, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
+def open_run(
+    database: Database,
+    run: RunRecord,
+    ir: Mapping[str, Any],
+    environment: tuple[str, Mapping[str, Any]] | None,
+    code: tuple[str, Mapping[str, Any]] | None,
+) -> RunRecord:
     """See `LineageStore.open_run`. All tasks of a run come here, so what is there already takes no write lock."""
-    key = {"of_run": run.run_id}
-    content = {"of_project": run.project, "of_digest": run.ir_digest}
-
-    def look(work: Transaction) -> Any | None:
-        return work.row(_FIND_RUN, key) if work.row(_IR_EXISTS, content) else None
+    documents = {"ir": (run.ir_digest, ir), "environment": environment, "code": code}
+    digests = {f"of_{name}": document and document[0] for name, document in documents.items()}
+    key = {"of_run": run.run_id, "of_project": run.project}
+    [there] = database.ask(lambda work: work.rows(_LOOK_AT_RUN, {**key, **digests}))
+    missing = {name: item for name, item in documents.items() if item and getattr(there, name) is None}
 
     def insert(work: Transaction) -> Any:
-        insert_run(work, run)
-        document = {"project": run.project, "digest": run.ir_digest, "document": ir, "created_at": work.now()}
-        work.send(_INSERT_IR, document)
+        if there.run_id is None:
+            insert_run(work, run)
+        for name, (digest, document) in missing.items():
+            statement, column = _INSERT_DOCUMENT[name]
+            work.send(statement, {"project": run.project, "digest": digest, column: document, "created_at": work.now()})
         return work.row(_FIND_RUN, key)
 
-    return RunRecord(*(database.read(look) or database.write(insert)))
+    if there.run_id is None or missing:
+        return RunRecord(*database.write(insert))
+    return RunRecord(*there[: len(RUN_COLUMNS)])
 
 
 def find_run_id(work: Transaction, run: RunRecord) -> Answer:
@@ -74,7 +111,7 @@ def insert_run(work: Transaction, run: RunRecord) -> None:
     work.send(_INSERT_BUNDLE, bundle)
 
 
-def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetime | None) -> None:
+def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetime | None, *, openlineage: bool) -> None:
     """See `LineageStore.end_run`. Raises NotFoundError for an unknown run, since the fact would be lost."""
     key = {"of_run": run_id}
     work.lock(_LOCK_RUN, key)
@@ -88,7 +125,7 @@ def end_run(work: Transaction, run_id: str, status: RunStatus, ended_at: datetim
     if row.closed_status is not None and not (row.closed_status == "completed" and status == "failed"):
         return
     work.send(_CLOSE_RUN, {**key, "closed_status": status, "ended_at": ended_at or work.now()})
-    record_event(work, "run_ended", RunRecord(*row))
+    record_event(work, "run_ended", RunRecord(*row), openlineage=openlineage)
 
 
 def record_event(
@@ -96,24 +133,26 @@ def record_event(
     event: Literal["attempt_ended", "run_ended"],
     run: RunRecord,
     *,
+    openlineage: bool,
     step_run_id: str | None = None,
     attempt_id: str | None = None,
 ) -> None:
-    """Put a fact that is still to be projected into the outbox."""
-    work.send(
-        _INSERT_EVENT,
-        {
-            "project": run.project,
-            "event": event,
-            "run_id": run.run_id,
-            "step_run_id": step_run_id,
-            "attempt_id": attempt_id,
-            "created_at": work.now(),
-            "tries": 0,
-            "last_error": None,
-            "done_at": None,
-        },
-    )
+    """Put a fact that is still to be projected into the outbox: for MLflow, and for OpenLineage where it is set up."""
+    values = {
+        "project": run.project,
+        "event": event,
+        "run_id": run.run_id,
+        "step_run_id": step_run_id,
+        "attempt_id": attempt_id,
+        "created_at": work.now(),
+        "tries": 0,
+        "last_error": None,
+        "done_at": None,
+    }
+    if openlineage:
+        work.send(_INSERT_EVENT_FOR_BOTH, {f"of_{name}": value for name, value in values.items()})
+    else:
+        work.send(_INSERT_EVENT, values)
 
 
 def save_environment(database: Database, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
@@ -154,5 +193,5 @@ def find_left_out(work: Transaction, project: str, digest: str) -> Sequence[Mapp
 
 def _save_once(database: Database, exists: Statement, insert: Statement, values: dict[str, Any]) -> None:
     key = {"of_project": values["project"], "of_digest": values["digest"]}
-    if not database.read(lambda work: work.row(exists, key)):
+    if not database.ask(lambda work: work.row(exists, key)):
         database.write(lambda work: work.send(insert, {**values, "created_at": work.now()}))

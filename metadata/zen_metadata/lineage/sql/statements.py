@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from importlib import import_module
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Table, bindparam
+from sqlalchemy import BigInteger, Boolean, Column, Table, bindparam, cast, extract, func
 from sqlalchemy.types import TypeDecorator
+
+SERVER_TIME = cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+"""The time of PostgreSQL's server, in microseconds since 1970."""
 
 
 class Statement:
@@ -25,11 +30,15 @@ class Statement:
         clause: a select, or an insert or update whose `columns` are its parameters; or, for what dialects spell
             differently, a function from the dialect's own `insert` to the statement.
         columns: the columns that an insert or update sets; all of the table's when left out.
+        by_clock: those of them that a server sets to its own time, so many microseconds later; see `own_time`.
     """
 
-    def __init__(self, clause: Any, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, clause: Any, columns: Sequence[str] | None = None, by_clock: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._clause = clause
         self._columns = columns
+        self._by_clock = by_clock
         self._compiled_by_driver: dict[str, CompiledStatement] = {}
 
     def compiled_for(self, dialect: Any) -> CompiledStatement:
@@ -39,6 +48,8 @@ class Statement:
             clause = self._clause
             if callable(clause):  # imported here, since each dialect brings all its drivers along
                 clause = clause(import_module(f"sqlalchemy.dialects.{dialect.name}").insert)
+            if self._by_clock and dialect.name != "sqlite":
+                clause = clause.values({name: SERVER_TIME + later for name, later in self._by_clock.items()})
             compiled = CompiledStatement(clause, self._columns, dialect)
             self._compiled_by_driver[dialect.driver] = compiled
         return compiled
@@ -51,8 +62,16 @@ class CompiledStatement:
         compiled = clause.compile(dialect=dialect, column_keys=columns)
         self.sql = str(compiled)
         self._positional = compiled.positional
-        names = compiled.positiontup if compiled.positional else list(compiled.binds)
-        self._binds = [_describe_bind(compiled, name, dialect) for name in names]
+        self._names = tuple(compiled.positiontup if compiled.positional else compiled.binds)
+        self._constants = {
+            name: compiled.binds[name].value for name in self._names if not compiled.binds[name].required
+        }
+        self._pick = _picker(self._names)
+        self._bind_converters = [
+            (index, convert)
+            for index, name in enumerate(self._names)
+            if (convert := compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        ]
         selected = getattr(clause, "selected_columns", ())
         self.returns_rows = bool(selected)
         names = [column.key for column in selected]
@@ -67,13 +86,10 @@ class CompiledStatement:
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """The driver's form of the parameters. Raises KeyError for one that is missing."""
-        converted = []
-        for name, required, constant, convert in self._binds:
-            value = values[name] if required else constant
-            converted.append(value if convert is None else convert(value))
-        if self._positional:
-            return converted
-        return {bind[0]: value for bind, value in zip(self._binds, converted, strict=True)}
+        converted = list(self._pick({**values, **self._constants} if self._constants else values))
+        for index, convert in self._bind_converters:
+            converted[index] = convert(converted[index])
+        return converted if self._positional else dict(zip(self._names, converted, strict=True))
 
     def to_rows(self, found: Iterable[Sequence[Any]]) -> list[Any]:
         """Rows of the driver as named tuples, their values converted."""
@@ -87,10 +103,9 @@ class CompiledStatement:
         return self._row(values)
 
 
-def _describe_bind(compiled: Any, name: str, dialect: Any) -> tuple[str, bool, Any, Callable[[Any], Any] | None]:
-    bind = compiled.binds[name]
-    convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    return name, bind.required, bind.value, convert
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What takes these values out of a mapping: one call for all of them."""
+    return itemgetter(*names) if len(names) > 1 else lambda values: [values[name] for name in names]
 
 
 def insert_new(table: Table) -> Statement:
@@ -105,8 +120,9 @@ LARGEST_LIST = 512
 class ListStatement:
     """A statement with an IN list: one compiled form for each power of two; shorter lists repeat their last value."""
 
-    def __init__(self, build: Callable[[Any], Any]) -> None:
-        """Of a function from the IN list to the statement."""
+    def __init__(self, build: Callable[[Any], Any], largest: int = LARGEST_LIST) -> None:
+        """Of a function from the IN list to the statement, and how many values it takes at most, a power of two."""
+        self._largest = largest
         self._sized = lru_cache(maxsize=None)(
             lambda size: Statement(build([bindparam(f"item_{i}") for i in range(size)]))
         )
@@ -114,8 +130,8 @@ class ListStatement:
     def batches(self, values: Sequence[str]) -> list[tuple[Statement, dict[str, str]]]:
         """The statements to run, with their parameters, for a list of any length."""
         found = []
-        for start in range(0, len(values), LARGEST_LIST):
-            batch = values[start : start + LARGEST_LIST]
+        for start in range(0, len(values), self._largest):
+            batch = values[start : start + self._largest]
             size = 1 << (len(batch) - 1).bit_length()
             padded = [*batch, *[batch[-1]] * (size - len(batch))]
             found.append((self._sized(size), {f"item_{i}": value for i, value in enumerate(padded)}))

@@ -17,6 +17,7 @@ from zen_metadata.lineage.records import (
     EarlierAttempt,
     Lease,
     LookUp,
+    OutboxLag,
     OutboxRecord,
     RollbackRecord,
     RunRecord,
@@ -26,13 +27,14 @@ from zen_metadata.lineage.records import (
     StepRunState,
     StepRunStatus,
 )
-from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OpenRun, Tombstone
+from zen_metadata.lineage.retention import ArtifactFacts, CacheEntry, CacheUse, InUse, OldRuns, OpenRun, Tombstone
 from zen_metadata.lineage.sql import (
     attempts,
     cache_reading,
     caching,
     earlier,
     naming,
+    outbox,
     outputs,
     projections,
     reading,
@@ -54,12 +56,14 @@ class SqlLineageStore:
     Args:
         url: `sqlite:////path/zen.db` or `postgresql://USER@HOST/DATABASE`.
         create: whether to make the store where there is none; else its absence is a StoreError on first use.
+        openlineage: whether facts are to be projected to OpenLineage too.
 
     Raises:
         StoreError: the URL is none, or names what cannot hold a lineage store.
     """
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
+    def __init__(self, url: str, *, create: bool = True, openlineage: bool = False) -> None:
+        self._openlineage = openlineage
         self._database = Database(make_engine(url), partial(prepare, create=create))
 
     def close(self) -> None:
@@ -68,9 +72,16 @@ class SqlLineageStore:
 
     # -- writing, by the shim ------------------------------------------------------------------------------------
 
-    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
-        """Store the run and its IR if they are new; answer with the run as it is stored."""
-        return runs.open_run(self._database, run, ir)
+    def open_run(
+        self,
+        run: RunRecord,
+        ir: Mapping[str, Any],
+        *,
+        environment: tuple[str, Mapping[str, Any]] | None = None,
+        code: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> RunRecord:
+        """Store the run and these documents if they are new; answer with the run as it is stored."""
+        return runs.open_run(self._database, run, ir, environment, code)
 
     def save_environment(self, project: str, digest: str, snapshot: Mapping[str, Any]) -> None:
         """Store an environment snapshot, once per content."""
@@ -94,7 +105,7 @@ class SqlLineageStore:
 
     def look_up(self, project: str, cache_key: str, *, max_age_seconds: float | None = None) -> LookUp:
         """The same, with the reason where there is an entry that may not be used."""
-        return self._database.read(lambda work: caching.find_entry(work, project, cache_key, max_age_seconds))
+        return self._database.ask(lambda work: caching.find_entry(work, project, cache_key, max_age_seconds))
 
     def start_attempt(
         self,
@@ -132,11 +143,13 @@ class SqlLineageStore:
         self, run: RunRecord, step_run: StepRunRecord, attempt: AttemptRecord, end: AttemptEnd
     ) -> CommitResult:
         """Commit how an attempt ended, with everything that hangs on it."""
-        return self._database.write(lambda work: attempts.end_attempt(work, run, step_run, attempt, end))
+        return self._database.write(
+            lambda work: attempts.end_attempt(work, run, step_run, attempt, end, openlineage=self._openlineage)
+        )
 
     def end_run(self, run_id: str, status: RunStatus, ended_at: datetime | None = None) -> None:
         """Record how a run was closed. Raises NotFoundError for a run that is not in the store."""
-        self._database.write(lambda work: runs.end_run(work, run_id, status, ended_at))
+        self._database.write(lambda work: runs.end_run(work, run_id, status, ended_at, openlineage=self._openlineage))
 
     def apply_once(self, event_id: str, apply: Any) -> bool:
         """Call `apply()` unless an event of this id was applied before; answer whether it was called."""
@@ -173,19 +186,39 @@ class SqlLineageStore:
 
     # -- projections ---------------------------------------------------------------------------------------------
 
-    def pending_outbox(self, *, limit: int = 500, run_id: str | None = None) -> Sequence[OutboxRecord]:
-        """The oldest rows that are not projected yet."""
-        return self._database.read(lambda work: projections.pending_outbox(work, limit, run_id))
+    def pending_outbox(
+        self,
+        *,
+        limit: int = 500,
+        run_id: str | None = None,
+        projection: str = "mlflow",
+        project: str | None = None,
+        after: int = 0,
+    ) -> Sequence[OutboxRecord]:
+        """The oldest rows that are not projected yet, behind the row `after`."""
+        return self._database.read(lambda work: outbox.pending_outbox(work, limit, run_id, projection, project, after))
 
     def finish_outbox(self, outbox_ids: Sequence[int]) -> None:
         """These rows are projected."""
         if outbox_ids:
-            self._database.write(lambda work: projections.finish_outbox(work, outbox_ids))
+            self._database.write(lambda work: outbox.finish_outbox(work, outbox_ids))
 
-    def fail_outbox(self, outbox_ids: Sequence[int], error: str) -> None:
-        """These rows could not be projected; they stay, with one more try and the error's text."""
+    def fail_outbox(self, outbox_ids: Sequence[int], error: str, *, refused: bool = True) -> None:
+        """These rows could not be projected; they stay, with the error's text, and with one more try if `refused`."""
         if outbox_ids:
-            self._database.write(lambda work: projections.fail_outbox(work, outbox_ids, error))
+            self._database.write(lambda work: outbox.fail_outbox(work, outbox_ids, error, refused=refused))
+
+    def outbox_lag(self, project: str, *, run_id: str | None = None) -> Mapping[str, OutboxLag]:
+        """What each projection does not show yet of the project, or of one run."""
+        return self._database.read(lambda work: outbox.outbox_lag(work, project, run_id))
+
+    def has_projected(self, project: str, projection: str, *, before: datetime) -> bool:
+        """Whether anything of the project was projected before a time."""
+        return self._database.read(lambda work: outbox.has_projected(work, project, projection, before))
+
+    def request_projection(self, project: str, projection: str, run_ids: Sequence[str] | None) -> int:
+        """Have whole runs projected anew, all of the project's for None."""
+        return self._database.write(lambda work: outbox.request_projection(work, project, projection, run_ids))
 
     def claim_link(self, tracker: str, subject_id: str, *, claimant: str, expires_seconds: float = 60.0) -> str | None:
         """The external id of a run or attempt, or None when the caller is to make it."""
@@ -196,6 +229,11 @@ class SqlLineageStore:
     def save_link(self, tracker: str, subject_id: str, external_id: str) -> None:
         """Record the external id. The first one wins."""
         self._database.write(lambda work: projections.save_link(work, tracker, subject_id, external_id))
+
+    def drop_links(self, tracker: str, external_ids: Mapping[str, str]) -> None:
+        """These external ids, by subject, stand for nothing any more."""
+        if external_ids:
+            self._database.write(lambda work: projections.drop_links(work, tracker, external_ids))
 
     def find_links(self, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
         """The external ids that are known."""
@@ -216,10 +254,15 @@ class SqlLineageStore:
         pipeline: str | None = None,
         version: int | None = None,
         kind: Literal["value", "source"] = "value",
+        limit: int | None = None,
+        before: ArtifactRecord | None = None,
+        after: ArtifactRecord | None = None,
     ) -> Sequence[ArtifactRecord]:
         """Versions of artifacts, newest first."""
         wanted = {"name": name, "pipeline": pipeline, "version": version, "kind": kind}
-        return self._database.read(lambda work: reading.find_artifacts(work, project, wanted))
+        return self._database.read(
+            lambda work: reading.find_artifacts(work, project, wanted, limit=limit, before=before, after=after)
+        )
 
     def find_artifact_names(self, project: str, *, name: str | None = None) -> Sequence[tuple[str, str]]:
         """All pairs of pipeline and artifact name that have versions; with `name`, those of this name."""
@@ -228,6 +271,10 @@ class SqlLineageStore:
     def find_version(self, project: str, pipeline: str, name: str, version: int | None) -> ArtifactRecord | None:
         """One version of an artifact, deleted or not; without a version, the one that the name stands for."""
         return self._database.read(lambda work: naming.find_version(work, project, pipeline, name, version))
+
+    def find_newest(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Those of the artifacts that are the latest of their names that is not deleted."""
+        return self._database.read(lambda work: naming.find_newest(work, artifact_ids))
 
     def find_rolled_back(self, project: str) -> Mapping[tuple[str, str], int]:
         """The versions that stand for names because somebody rolled them back, by pipeline and name."""
@@ -246,10 +293,25 @@ class SqlLineageStore:
         )
 
     def find_runs(
-        self, project: str | None = None, *, pipeline: str | None = None, limit: int | None = None
+        self,
+        project: str | None = None,
+        *,
+        pipeline: str | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+        before: RunRecord | None = None,
+        after: RunRecord | None = None,
     ) -> Sequence[RunRecord]:
         """Runs, newest first."""
-        return self._database.read(lambda work: reading.find_runs(work, project, pipeline=pipeline, limit=limit))
+        return self._database.read(
+            lambda work: reading.find_runs(
+                work, project, pipeline=pipeline, limit=limit, skip=skip, before=before, after=after
+            )
+        )
+
+    def find_pipelines(self, project: str) -> Sequence[str]:
+        """The pipelines that have runs, by name."""
+        return self._database.read(lambda work: reading.find_pipelines(work, project))
 
     def find_run(self, run_id_prefix: str, project: str | None = None) -> Sequence[RunRecord]:
         """The runs whose id begins so."""
@@ -309,9 +371,19 @@ class SqlLineageStore:
         """For each artifact, the artifacts that it was made from."""
         return self._database.read(lambda work: reading.find_producers(work, artifact_ids))
 
-    def find_consumers(self, artifact_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
+    def find_consumers(
+        self, artifact_ids: Sequence[str], *, limit: int | None = None
+    ) -> Mapping[str, Sequence[tuple[str, Sequence[str]]]]:
         """For each artifact, the step runs that read it, each with the artifacts that it has as outputs."""
-        return self._database.read(lambda work: reading.find_consumers(work, artifact_ids))
+        return self._database.read(lambda work: reading.find_consumers(work, artifact_ids, limit))
+
+    def find_ancestors(self, artifact_ids: Sequence[str], *, limit: int) -> Sequence[str]:
+        """Artifacts with all that they were made from."""
+        return self._database.read(lambda work: reading.find_ancestors(work, artifact_ids, limit))
+
+    def find_descendants(self, artifact_ids: Sequence[str], *, limit: int) -> Sequence[str]:
+        """Artifacts with all that was made of them."""
+        return self._database.read(lambda work: reading.find_descendants(work, artifact_ids, limit))
 
     # -- cleaning up ---------------------------------------------------------------------------------------------
 
@@ -358,6 +430,50 @@ class SqlLineageStore:
     def find_code_digests(self) -> set[str]:
         """The code that runs and attempts name, of all projects."""
         return self._database.read(retention.find_code_digests)
+
+    # -- removing runs: imported when it is asked for, since no step ever does ---------------------------------------
+
+    def find_old_runs(self, project: str, *, before: datetime) -> OldRuns:
+        """The runs that are older than this, newest first; and what needs them."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.read(lambda work: pruning.find_old_runs(work, project, before))
+
+    def delete_attempts(self, run_id: str, *, before: datetime) -> int | None:
+        """Delete some of the latest attempts at a run's steps with all that hangs on them; answer how many."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.write(lambda work: pruning.delete_attempts(work, run_id, before))
+
+    def delete_run(self, run_id: str) -> bool:
+        """Delete a run that has no attempts; answer whether it was there, and had none."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.write(lambda work: pruning.delete_run(work, run_id))
+
+    def delete_traces(self, run_ids: Sequence[str]) -> None:
+        """Delete what else is remembered of runs that were deleted."""
+        from zen_metadata.lineage.sql import pruning
+
+        self._database.write(lambda work: pruning.delete_traces(work, run_ids))
+
+    def delete_done_events(self, project: str, *, before: datetime, after: int) -> int | None:
+        """Delete some rows of the outbox that are done and whose run is not there any more."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.write(lambda work: pruning.delete_done_events(work, project, before, after))
+
+    def find_unnamed_documents(self, project: str, *, before: datetime) -> Mapping[str, Sequence[str]]:
+        """The digests of documents from before this time that no run names, by table."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.read(lambda work: pruning.find_unnamed_documents(work, project, before))
+
+    def delete_documents(self, project: str, table: str, digests: Sequence[str]) -> int:
+        """Delete those of these documents that still no run names; answer how many."""
+        from zen_metadata.lineage.sql import pruning
+
+        return self._database.write(lambda work: pruning.delete_documents(work, project, table, digests))
 
     # -- the cache, as people look at it -------------------------------------------------------------------------
 

@@ -228,6 +228,8 @@ attempts = _table(
     Column("error_traceback", ForeignText, nullable=True),
     _text("cache_reason", optional=True),
     UniqueConstraint("step_run_id", "number"),
+    Index("ix_zen_attempts_started", "project", "started_at"),
+    Index("ix_zen_attempts_reused", "reused_attempt_id"),
 )
 
 
@@ -263,6 +265,7 @@ artifacts = _table(
     _text("deleted_reason", optional=True),
     # The name comes first, so that short names are found without their pipeline.
     UniqueConstraint("project", "name", "pipeline", "version"),
+    Index("ix_zen_artifacts_created", "project", "kind", "created_at"),
 )
 artifact_names = _table(
     "artifact_names",
@@ -270,6 +273,7 @@ artifact_names = _table(
     _key("pipeline"),
     _key("name"),
     Column("last_version", Integer, nullable=False),
+    Index("ix_zen_artifact_names_name", "project", "name", "pipeline"),
     clustered=True,
 )
 
@@ -343,6 +347,7 @@ cache_entries = _table(
     _time("created_at", optional=False),
     Column("nondeterministic", Boolean, nullable=False),
     _time("invalidated_at"),
+    Index("ix_zen_cache_entries_created", "project", "created_at"),
     clustered=True,
 )
 leases = _table(
@@ -371,10 +376,10 @@ outbox = _table(
     Column("tries", Integer, nullable=False),
     Column("last_error", ForeignText, nullable=True),
     _time("done_at"),
+    Column("projection", Text, nullable=False, server_default="mlflow"),
 )
-# What is pending stands together at one end of the index, however long the history grows. (A partial index would be
-# smaller, but declaring one makes SQLAlchemy import PostgreSQL's dialect in every process.)
-Index("ix_zen_outbox_pending", outbox.c.done_at, outbox.c.outbox_id)
+Index("ix_zen_outbox_pending", outbox.c.projection, outbox.c.outbox_id)
+Index("ix_zen_outbox_run", outbox.c.run_id, outbox.c.projection, outbox.c.outbox_id)
 # What stands for what: an MLflow run for a run or an attempt, a version for the name by which a run calls an artifact.
 links = _table(
     "links",
@@ -383,7 +388,31 @@ links = _table(
     _text("external_id", optional=True),
     _text("claimant", optional=True),
     _time("claim_expires_at"),
+    Index("ix_zen_links_external", "external_id", "tracker"),
     clustered=True,
 )
 applied_events = _table("applied_events", _key("event_id"), _time("applied_at", optional=False), clustered=True)
 file_digests = _table("file_digests", _key("url"), _text("version"), _text("digest"), clustered=True)
+
+# -- indexes of a part of a table ----------------------------------------------------------------------------------
+
+_PARTIAL_INDEXES = {
+    # An executed attempt has none, and pays nothing for the index.
+    "ix_zen_attempts_reused": attempts.c.reused_attempt_id.is_not(None),
+    # Of what is pending alone: they stay small however long the history grows.
+    "ix_zen_outbox_pending": outbox.c.done_at.is_(None),
+    "ix_zen_outbox_run": outbox.c.done_at.is_(None),
+}
+
+
+def complete(dialect_name: str) -> MetaData:
+    """The tables with the conditions of their partial indexes, for whoever makes or compares tables.
+
+    They are not declared with the tables: SQLAlchemy imports a dialect, with all its drivers, for a condition in its
+    name, and each process of a step would pay for a dialect that it does not use.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if index.name in _PARTIAL_INDEXES:
+                index.dialect_kwargs[f"{dialect_name}_where"] = _PARTIAL_INDEXES[index.name]
+    return metadata

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, extract, func, select, type_coerce
+from sqlalchemy import func, select, type_coerce
 
-from zen_metadata.lineage.sql.statements import CompiledStatement, ListStatement, Statement
+from zen_metadata.lineage.sql.statements import SERVER_TIME, CompiledStatement, ListStatement, Statement
 from zen_metadata.lineage.sql.tables import UtcTimestamp
 
-_NOW = type_coerce(cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger), UtcTimestamp).label("now")
+_NOW = type_coerce(SERVER_TIME, UtcTimestamp).label("now")
 _CLOCK = Statement(select(_NOW))
 # A process that stands still, or a host that is cut off, must not hold up others for ever. For this transaction only:
 # behind PgBouncer the next one may have another connection.
@@ -159,6 +159,18 @@ class Transaction:
                 self._now = row.now
         assert self._now is not None
         return self._now
+
+    def own_time(self) -> datetime | None:
+        """`now()` where this process's clock is the database's; None where the server is to fill in its own.
+
+        For what a statement sets `by_clock`: asking a server for its time would be a round trip.
+        """
+        return self.now() if self._dialect.name == "sqlite" else None
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether each statement is answered before the next one is sent; else waiting for an answer takes time."""
+        return self._pipeline is None
 
     def abandon(self) -> None:
         """Undo everything at the end, although nothing failed."""

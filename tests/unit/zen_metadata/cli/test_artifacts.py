@@ -1,5 +1,7 @@
 """`zen artifacts`, `zen lineage`."""
 
+import json
+
 from zen_metadata.cli.artifact_commands import print_graph
 from zen_metadata.query import Client
 
@@ -62,3 +64,27 @@ def test_on_a_terminal_it_is_drawn(project, terminal):
     with Client(root=project.root) as client, terminal() as screen:
         print_graph(client.lineage("model"))
     assert "└── \x1b[36mload in run" in screen.getvalue()
+
+
+def test_a_list_that_is_cut_says_how_it_goes_on(project):
+    project.run()
+    project.run("--param", "depth=5")
+    first = project.zen("artifacts", "--limit", "4", "--json")
+    listed = json.loads(first.stdout)
+    assert len(listed) == 4
+    assert first.stderr == f"there are more: zen artifacts --before {listed[-1]['artifact_id']}\n"
+    rest = project.zen("artifacts", "--before", listed[-1]["artifact_id"], "--json")
+    assert [*listed, *json.loads(rest.stdout)] == project.json("artifacts", "--limit", "0")
+    assert rest.stderr == ""
+    assert [model["version"] for model in project.json("artifacts", "model", "--before", "model@2")] == [1]
+    assert [model["version"] for model in project.json("artifacts", "model", "--after", "model@1")] == [2]
+
+
+def test_a_graph_that_is_cut_says_so(project):
+    project.run()
+    result = project.zen("lineage", "score", "--up", "--depth", "1")
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stderr == "cut at --depth 1: there is more\n"
+    assert project.json("lineage", "score", "--depth", "1")["cut"] == {"by": "depth", "at": 1}
+    assert "cut at --limit 1: there is more" in project.zen("lineage", "score", "--limit", "1").stderr
+    assert project.json("lineage", "score", "--limit", "0")["cut"] is None

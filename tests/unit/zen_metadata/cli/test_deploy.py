@@ -135,7 +135,7 @@ def test_a_store_of_another_schema_is_refused_and_the_way_out_named(project, dag
     monkeypatch.setenv("ZEN_LINEAGE_URL", f"sqlite:///{store}")
     project.zen("store", "upgrade")
     with sqlite3.connect(store) as connection:
-        connection.execute("UPDATE zen_alembic_version SET version_num = ?", (revision,))
+        connection.execute("UPDATE zen_schema SET version_num = ?1, oldest_writer = ?1", (revision,))
     connection.close()
     done = deploy(project)
     assert done.exit_code == 4

@@ -107,7 +107,7 @@ def test_settings_that_cannot_be_read_are_a_check_too(project):
 def test_a_schema_of_another_version_names_the_command(project):
     project.run()
     with contextlib.closing(sqlite3.connect(project.root / ".zen" / "zen.db")) as connection, connection:
-        connection.execute("UPDATE zen_alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE zen_schema SET version_num = '9999', oldest_writer = '9999'")
     code, found = checks(project)
     assert code == 4
     problem = found["lineage store"]["problem"]
@@ -163,3 +163,19 @@ def test_a_terminal_gets_a_table_with_what_is_wrong_below(project, monkeypatch, 
 )
 def test_versions_outside_the_bounds_are_named(requirements, said):
     assert list(find_outside(requirements)) == [text.format(version=pytest.__version__) for text in said]
+
+
+def test_openlineage_is_set_up_and_nothing_is_sent(project, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://someone:hunter22@127.0.0.1:1")
+    code, found = checks(project)
+    assert code == 0
+    detail = found["OpenLineage"]["detail"]
+    assert "events go to http://127.0.0.1:1, none was sent now" in detail
+
+
+def test_an_openlineage_client_that_cannot_be_set_up_is_said(project, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "pigeon")
+    code, found = checks(project)
+    assert code == 4
+    assert found["OpenLineage"]["verdict"] == "broken"
+    assert found["OpenLineage"]["problem"]["code"] == "ZEN-T110"

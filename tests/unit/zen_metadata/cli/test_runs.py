@@ -1,5 +1,6 @@
 """`zen runs`, `zen show`, `zen logs`."""
 
+import json
 import re
 
 import pytest
@@ -20,6 +21,19 @@ def test_runs_are_listed_newest_first(project):
     assert lines[0].split()[:4] == [second["run_id"][:8], "churn", "local", "failed"]
     assert project.zen("runs", "--limit", "1").stdout.count("churn") == 1
     assert len(project.json("runs", "--limit", "0", "--pipeline", "churn")) == 2
+
+
+def test_the_last_run_of_a_list_leads_to_the_next(project):
+    first, second, third = (project.run()["run_id"] for _ in range(3))
+    page = project.zen("runs", "--limit", "2", "--json")
+    assert [run["run_id"] for run in json.loads(page.stdout)] == [third, second]
+    assert page.stderr == f"there are more: zen runs --before {second[:8]}\n"
+    assert [run["run_id"] for run in project.json("runs", "--before", second[:8])] == [first]
+    back = project.zen("runs", "--after", first, "--limit", "1", "--json")
+    assert [run["run_id"] for run in json.loads(back.stdout)] == [second]
+    assert back.stderr == f"there are more: zen runs --after {second[:8]}\n"
+    assert project.zen("runs", "--limit", "3").stderr == ""
+    assert "there is no run 'zzz'" in project.zen("runs", "--before", "zzz").stderr
 
 
 def test_an_unknown_pipeline_names_the_nearest(project):

@@ -48,6 +48,40 @@ def test_versions_are_found_by_name_pipeline_and_version_newest_first(story: Any
     assert story.store.find_artifacts("elsewhere") == []
 
 
+def test_versions_are_paged_by_the_one_at_the_edge(story: Any) -> None:
+    """Also those that one step made at once."""
+    run = story.run()
+    for step in ("one", "two"):
+        step_run = story.step_run(run, step)
+        outputs = {name: story.artifact(name) for name in "bca"}
+        story.complete(run, step_run, story.attempt(step_run, step), outputs=outputs)
+    whole = story.store.find_artifacts("shop")
+    assert [(item.name, item.version) for item in whole] == [(name, version) for version in (2, 1) for name in "abc"]
+    for edge in range(6):
+        assert story.store.find_artifacts("shop", limit=2, before=whole[edge]) == whole[edge + 1 : edge + 3]
+        assert story.store.find_artifacts("shop", limit=2, after=whole[edge]) == whole[max(edge - 2, 0) : edge]
+    of_name = {"name": "b", "pipeline": "train"}
+    newest, oldest = story.store.find_artifacts("shop", **of_name)
+    assert story.store.find_artifacts("shop", limit=1, before=newest, **of_name) == [oldest]
+    assert story.store.find_artifacts("shop", limit=1, after=oldest, **of_name) == [newest]
+    assert story.store.find_newest([newest.artifact_id, oldest.artifact_id]) == {newest.artifact_id}
+
+
+def test_what_lies_behind_an_artifact_is_found_the_nearest_first(story: Any) -> None:
+    run = story.run()
+    first = story.execute(run, "one")
+    second = story.execute(run, "two", reads=(first,))
+    third = story.execute(run, "three", reads=(second, first))
+    ids = [item.artifact_id for item in (first, second, third)]
+    assert story.store.find_ancestors([ids[2]], limit=9)[0] == ids[2]
+    assert sorted(story.store.find_ancestors([ids[2]], limit=9)) == sorted(ids)
+    assert story.store.find_ancestors([ids[1]], limit=2) == [ids[1], ids[0]]
+    assert story.store.find_ancestors([ids[1]], limit=1) == [ids[1]]
+    assert sorted(story.store.find_descendants([ids[0]], limit=9)) == sorted(ids)
+    assert story.store.find_descendants([ids[1]], limit=9) == [ids[1], ids[2]]
+    assert story.store.find_consumers([ids[0]], limit=1)[ids[0]]
+
+
 def test_an_artifact_comes_back_as_it_was_stored(story: Any) -> None:
     run = story.run()
     inline = story.execute(run, "score", has_inline_value=True, inline_value=None, metadata={"rows": 3, "ü": [1.5]})

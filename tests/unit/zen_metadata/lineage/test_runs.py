@@ -65,6 +65,25 @@ def test_runs_are_listed_newest_first(story: Any) -> None:
     assert story.store.find_runs("shop", limit=1) == [other]
 
 
+def test_runs_are_paged_by_the_run_at_the_edge(story: Any) -> None:
+    """Also those that began at the same moment."""
+    made = [story.run(started_at=NOON + timedelta(hours=hour // 2)) for hour in range(6)]
+    ordered = sorted(made, key=lambda run: (run.started_at, run.run_id), reverse=True)
+    store = story.store
+    assert store.find_runs("shop", limit=2, before=ordered[1]) == ordered[2:4]
+    assert store.find_runs("shop", pipeline="train", limit=9, before=ordered[2]) == ordered[3:]
+    assert store.find_runs("shop", limit=2, after=ordered[4]) == ordered[2:4]
+    assert store.find_runs("shop", limit=1, skip=3) == [ordered[3]]
+
+
+def test_the_pipelines_that_have_runs_are_told(story: Any) -> None:
+    for pipeline in ("train", "score", "train"):
+        story.run(pipeline=pipeline)
+    story.run(pipeline="elsewhere", project="other")
+    assert story.store.find_pipelines("shop") == ["score", "train"]
+    assert story.store.find_pipelines("none") == []
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id(story: Any) -> None:
     first = story.run(run_id="aaaa0000-0000-4000-8000-000000000000")
     second = story.run(run_id="aaab0000-0000-4000-8000-000000000000")

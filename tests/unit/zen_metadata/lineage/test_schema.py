@@ -10,7 +10,7 @@ from sqlalchemy import delete, inspect, text
 from sqlalchemy.engine import make_url
 
 from zen_core.errors import SchemaVersionError, StoreError
-from zen_metadata.lineage.sql import open_lineage_store, schema
+from zen_metadata.lineage.sql import checking, open_lineage_store, schema, upgrading
 from zen_metadata.lineage.sql.engine import make_engine
 from zen_metadata.lineage.sql.tables import artifacts, metadata, runs
 
@@ -33,7 +33,10 @@ def describe(url: str) -> dict[str, Any]:
             "key": inspector.get_pk_constraint(table),
             "foreign": inspector.get_foreign_keys(table),
             "unique": inspector.get_unique_constraints(table),
-            "indexes": inspector.get_indexes(table),
+            "indexes": [
+                {**index, "dialect_options": {key: str(value) for key, value in index["dialect_options"].items()}}
+                for index in inspector.get_indexes(table)
+            ],
         }
         for table in inspector.get_table_names()
     }
@@ -52,7 +55,7 @@ def test_a_new_store_has_what_the_migrations_make(empty_url: str, tmp_path: Path
     store = open_lineage_store(empty_url)
     store.find_runs()
     store.close()
-    assert schema.check(empty_url) == []
+    assert checking.check(empty_url).problems == ()
     assert metadata.tables.keys() <= describe(empty_url).keys()
 
 
@@ -61,7 +64,7 @@ def test_migrations_equal_the_tables(tmp_path: Path) -> None:
     store = open_lineage_store(made)
     store.find_runs()
     store.close()
-    assert schema.upgrade(migrated) == schema.REVISIONS[-1]
+    assert upgrading.upgrade(migrated).after == schema.REVISIONS[-1]
     assert describe(made) == describe(migrated)
     # What the inspector does not tell: WITHOUT ROWID.
     clustered = [
@@ -82,9 +85,9 @@ def test_all_revisions_are_known() -> None:
 
 
 def test_upgrading_makes_a_store_that_works_and_is_sound(empty_url: str) -> None:
-    assert schema.upgrade(empty_url) == schema.REVISIONS[-1]
-    assert schema.upgrade(empty_url) == schema.REVISIONS[-1]
-    assert schema.check(empty_url) == []
+    assert upgrading.upgrade(empty_url).after == schema.REVISIONS[-1]
+    assert upgrading.upgrade(empty_url).after == schema.REVISIONS[-1]
+    assert checking.check(empty_url).problems == ()
     store = open_lineage_store(empty_url, create=False)
     assert store.find_runs() == []
     store.close()
@@ -97,21 +100,21 @@ def test_an_older_schema_names_the_command(story: Any, monkeypatch: pytest.Monke
         SchemaVersionError, match=rf"has schema {old}, and this version of Zen needs 0999[\s\S]*zen store upgrade"
     ):
         open_lineage_store(story.url).find_runs()
-    assert [problem.code for problem in schema.check(story.url)] == ["ZEN-M102"]
+    assert [problem.code for problem in checking.check(story.url).problems] == ["ZEN-M102"]
 
 
 def test_a_newer_schema_is_left_alone(story: Any) -> None:
-    story.change(text("UPDATE zen_alembic_version SET version_num = '9999'"))
+    story.change(text("UPDATE zen_schema SET version_num = '9999', oldest_writer = '9999'"))
     with pytest.raises(
         SchemaVersionError, match=r"has schema 9999, which is newer[\s\S]*zen store upgrade[\s\S]*install"
     ):
         open_lineage_store(story.url).find_runs()
     with pytest.raises(SchemaVersionError, match="which is newer"):
-        schema.upgrade(story.url)
+        upgrading.upgrade(story.url)
 
 
 def test_tables_without_a_version_are_not_touched(story: Any) -> None:
-    story.change(text("DELETE FROM zen_alembic_version"))
+    story.change(text("DELETE FROM zen_schema"))
     with pytest.raises(SchemaVersionError, match="has tables but no schema version"):
         open_lineage_store(story.url).find_runs()
 
@@ -126,14 +129,14 @@ def test_the_store_shares_a_database_with_others(tmp_path: Path) -> None:
     store = open_lineage_store(url)
     assert store.find_runs() == []
     store.close()
-    assert schema.check(url) == []
-    assert schema.upgrade(url) == schema.REVISIONS[-1]
+    assert checking.check(url).problems == ()
+    assert upgrading.upgrade(url).after == schema.REVISIONS[-1]
 
 
 def test_a_sound_store_has_no_problems(story: Any) -> None:
     run = story.run()
     story.execute(run, "fit", reads=(story.execute(run, "load"),))
-    assert schema.check(story.url) == []
+    assert checking.check(story.url).problems == ()
 
 
 def test_rows_that_hang_in_the_air_are_told(story: Any) -> None:
@@ -141,7 +144,7 @@ def test_rows_that_hang_in_the_air_are_told(story: Any) -> None:
     first = story.execute(run, "load")
     story.execute(run, "fit", reads=(first,))
     story.change(delete(runs), delete(artifacts).where(artifacts.c.artifact_id == first.artifact_id))
-    problems = {problem.code: problem for problem in schema.check(story.url)}
+    problems = {problem.code: problem for problem in checking.check(story.url).problems}
     assert sorted(problems) == ["ZEN-M202", "ZEN-M205", "ZEN-M206"]
     assert problems["ZEN-M202"].message == "2 step runs without their run"
     assert problems["ZEN-M202"].hint.endswith("zen sync")
@@ -149,7 +152,7 @@ def test_rows_that_hang_in_the_air_are_told(story: Any) -> None:
 
 def test_changed_tables_are_told(story: Any) -> None:
     story.change(text("ALTER TABLE zen_runs ADD COLUMN mine TEXT"), text("DROP INDEX ix_zen_runs_started"))
-    messages = [problem.message for problem in schema.check(story.url)]
+    messages = [problem.message for problem in checking.check(story.url).problems]
     assert len(messages) == 2
     assert any("mine" in message for message in messages)
     assert any("ix_zen_runs_started" in message for message in messages)
@@ -157,5 +160,5 @@ def test_changed_tables_are_told(story: Any) -> None:
 
 def test_a_store_that_is_not_there_is_not_checked(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no lineage store"):
-        schema.check(f"sqlite:///{tmp_path}/zen.db")
+        checking.check(f"sqlite:///{tmp_path}/zen.db")
     assert not (tmp_path / "zen.db").exists()

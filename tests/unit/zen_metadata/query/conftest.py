@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from zen_core.contract.bindings import ConstantBinding, OutputBinding
 from zen_core.contract.canonical import digest_json
@@ -167,3 +169,16 @@ def history(tmp_path):
     yield made
     made.store.close()
     made.client.close()
+
+
+@pytest.fixture
+def statements():
+    """What is asked of a store by connections that are opened from now on."""
+    asked = []
+
+    def listen(connection, record):
+        connection.set_trace_callback(asked.append)
+
+    event.listen(Engine, "connect", listen)
+    yield asked
+    event.remove(Engine, "connect", listen)

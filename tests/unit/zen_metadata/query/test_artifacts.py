@@ -37,6 +37,43 @@ def test_versions_are_listed_newest_first(history):
     assert [artifact.version for artifact in history.client.artifacts("model")] == [3, 2, 1]
 
 
+def test_versions_are_paged_whatever_is_added_meanwhile(history):
+    for key in range(3):
+        history.complete(history.run(str(key)))
+    whole = [artifact.artifact_id for artifact in history.client.artifacts()]
+    assert len(whole) == 9
+    first = history.client.artifacts(limit=4)
+    history.complete(history.run("meanwhile"))
+    second = history.client.artifacts(limit=4, before=first[-1])
+    third = history.client.artifacts(limit=4, before=second[-1].artifact_id)
+    assert [item.artifact_id for item in (*first, *second, *third)] == whole
+    assert [item.artifact_id for item in history.client.artifacts(limit=4, after=third[-1])] == whole[4:8]
+
+
+def test_the_versions_of_a_name_are_paged(history):
+    for key in range(5):
+        history.complete(history.run(str(key)))
+
+    def versions(**page):
+        return [item.version for item in history.client.artifacts("model", **page)]
+
+    assert versions(limit=2) == [5, 4]
+    assert versions(limit=2, before="model@4") == [3, 2]
+    assert versions(limit=2, after="model@2") == [4, 3]
+
+
+def test_what_one_step_made_at_once_is_paged(history):
+    run = history.run()
+    made = [(name, number) for number, name in enumerate("dbca")]
+    history.do(run, "load", outputs=made)
+    pages = []
+    page = history.client.artifacts(limit=1)
+    while page:
+        pages += page
+        page = history.client.artifacts(limit=1, before=page[-1])
+    assert [item.name for item in pages] == ["a", "b", "c", "d"]
+
+
 def test_an_unknown_name_is_an_error_that_names_the_nearest(history):
     history.complete(history.run())
     with pytest.raises(NotFoundError, match=r"no artifact 'modle' in project 'demo'(.|\n)*did you mean 'model'\?"):

@@ -110,8 +110,87 @@ def test_the_document_has_the_promised_shape(history):
     history.complete(history.run())
     graph = history.client.lineage("model")
     document = json.loads(json.dumps(graph.to_json()))
-    assert document.keys() == {"nodes", "edges"}
+    assert document.keys() == {"nodes", "edges", "cut"}
+    assert document["cut"] is None
     assert all(node.keys() >= {"id", "kind", "label"} for node in document["nodes"])
     assert {node["kind"] for node in document["nodes"]} == {"artifact", "step_run"}
     assert all(len(edge) == 2 for edge in document["edges"])
     assert repr(graph) == "<LineageGraph of demo/churn/model@1: 6 nodes, 5 edges>"
+
+
+def test_the_depth_is_counted_in_steps_and_a_cut_is_told(history):
+    history.complete(history.run())
+    graph = history.client.lineage("score", "up", depth=1)
+    assert labels(graph) == [CHAIN[1], CHAIN[3]]
+    assert graph.to_json()["cut"] == {"by": "depth", "at": 1}
+    whole = history.client.lineage("score", "up", depth=3)
+    assert (labels(whole), whole.cut) == (labels(history.client.lineage("score", "up")), None)
+    down = history.client.lineage("load", "down", depth=1)
+    assert labels(down) == [CHAIN[0], CHAIN[4]]
+    assert down.to_json()["cut"] == {"by": "depth", "at": 1}
+    assert history.client.lineage("load", "down", depth=2).cut is None
+
+
+def test_the_nearest_artifacts_are_in_the_limit_and_a_cut_is_told(history):
+    history.complete(history.run())
+    up = history.client.lineage("score", "up", limit=1)
+    assert labels(up) == [CHAIN[1], CHAIN[3], CHAIN[4]]
+    assert up.to_json()["cut"] == {"by": "limit", "at": 1}
+    down = history.client.lineage("load", "down", limit=1)
+    assert labels(down) == [CHAIN[0], CHAIN[1], CHAIN[4]]
+    assert down.to_json()["cut"] == {"by": "limit", "at": 1}
+    assert history.client.lineage("score", "up", limit=2).cut is None
+    assert history.client.lineage("load", "down", limit=None).cut is None
+    with pytest.raises(UsageError, match=r"depth is 0(.|\n)*write 1 or more"):
+        history.client.lineage("score", depth=0)
+
+
+def test_uses_of_one_artifact_are_limited_too(history):
+    rows = history.complete(history.run("0"))[0]
+    for key in range(1, 15):
+        run = history.run(str(key))
+        history.do(run, "train", outputs=[("model", key)], inputs=[("rows", rows)])
+    graph = history.client.lineage(rows.artifact_id, "down", limit=1)
+    assert graph.cut is not None
+    assert len(graph.nodes) < 15
+
+
+def test_results_that_were_reused_in_a_circle_end(history):
+    """A step that gives back what it was given: what was made of its result is what its result was made of."""
+    run = history.run("1")
+    first = history.do(run, "load", outputs=[("result", [1])])["result"]
+    second = history.do(run, "train", outputs=[("model", [1])], inputs=[("rows", first)])["model"]
+    again = history.run("2")
+    begun = history.begin(again, "train")
+    reused = {"model": first}
+    history.end(again, begun, "cached", inputs=[("rows", second)], reused=reused, reused_attempt_id=first.attempt_id)
+    graph = history.client.lineage(first.artifact_id, "down")
+    assert {"demo/churn/load@1", "demo/churn/model@1"} <= {node["label"] for node in graph.nodes.values()}
+    assert graph.cut is None
+
+
+def test_a_circle_is_walked_once():
+    names = {name: {"label": name} for name in "abc"}
+    graph = LineageGraph("a", names, (("a", "b"), ("b", "c"), ("c", "a")))
+    assert [(node, repeated) for node, _, repeated in graph.walk()] == [
+        ("a", False),
+        ("b", False),
+        ("c", False),
+        ("a", True),
+    ]
+
+
+def test_the_store_is_asked_as_often_however_deep_the_graph(history, statements):
+    def ask(depth):
+        run = history.run(f"deep {depth}")
+        made = history.do(run, "load", outputs=[("result", [depth])])["result"]
+        for step in range(depth):
+            run = history.run(f"deep {depth} {step}")
+            made = history.do(run, "train", outputs=[("model", step)], inputs=[("rows", made)])["model"]
+        history.client.close()  # the next question opens a connection that is listened to
+        statements.clear()
+        graph = history.client.lineage(made.artifact_id, "up")
+        assert len(graph.nodes) == 2 * depth + 2
+        return len([statement for statement in statements if statement.startswith(("SELECT", "WITH"))])
+
+    assert ask(3) == ask(30)

@@ -106,6 +106,18 @@ def test_runs_are_listed_newest_first(history):
     assert [run.run_id for run in history.client.runs("churn")] == [second.run_id, first.run_id]
 
 
+def test_runs_are_paged_whatever_is_added_meanwhile(history):
+    ids = [history.complete(history.run(str(number))) and history.client.run().run_id for number in range(5)][::-1]
+    first = history.client.runs(limit=2)
+    assert [run.run_id for run in first] == ids[:2]
+    history.complete(history.run("meanwhile"))
+    second = history.client.runs(limit=2, before=first[-1])
+    assert [run.run_id for run in second] == ids[2:4]
+    assert [run.run_id for run in history.client.runs("churn", limit=2, before=second[-1].run_id)] == ids[4:]
+    assert [run.run_id for run in history.client.runs(limit=2, after=second[-1])] == ids[1:3]
+    assert [run.run_id for run in history.client.runs(before=ids[0], after=ids[3])] == ids[1:3]
+
+
 def test_a_pipeline_without_runs_is_an_error_that_names_the_nearest(history):
     history.run()
     with pytest.raises(NotFoundError, match=r"pipeline 'chrun' has no runs(.|\n)*did you mean 'churn'\?"):

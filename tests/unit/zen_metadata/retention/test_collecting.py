@@ -20,8 +20,8 @@ from zen_core.ir.specs import CacheSpec
 from zen_core.testing.cases.build import element, make_expander, mapped_by, parameter, read
 from zen_metadata.lineage.retention import InUse, Tombstone
 from zen_metadata.shim.code import bundle_location
+from zen_metadata.shim.replaying import replay
 from zen_metadata.shim.sidecar import manifest_location
-from zen_metadata.shim.spool import replay
 
 OLD = 40.0
 """Days."""
@@ -291,6 +291,11 @@ def test_what_waits_in_the_spool_keeps_what_it_refers_to(house: Any) -> None:
     house.stores.artifacts.write_bytes(event, b"{torn")
     with pytest.raises(StoreError, match=r"the spool file .* is damaged"):
         house.collect()
+    replay(house.stores.lineage, house.stores.artifacts)
+    house.age("spool", OLD)
+    assert counts(house.collect(older_than_seconds=3600)) == {}
+    kept = [event.replace("/events/", "/refused/")]
+    assert house.stores.artifacts.list("spool") == kept, "somebody may yet mend what was set aside"
 
 
 def test_a_result_that_is_deleted_between_look_up_and_reuse_is_made_again(house: Any) -> None:

@@ -1,1 +1,1 @@
-"""Alembic migrations of the lineage store, run by `schema.upgrade`."""
+"""Alembic migrations of the lineage store, run by `upgrading.upgrade`."""

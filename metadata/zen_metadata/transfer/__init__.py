@@ -1,0 +1,1 @@
+"""Carrying lineage from one store to another: `zen store export`, `zen store import`."""
