@@ -41,6 +41,8 @@ class Settings:
         artifact_url: fsspec URL or path of the artifact store; "" means `.zen/artifacts`, for local runs only.
         mlflow_tracking_uri: where runs are projected to; "" means `.zen/mlflow.db`, for local runs only.
         mlflow_sync: `background` (a process of its own after a local run), `wait` or `off`.
+        openlineage_url: where OpenLineage events are sent: a server, or `file:` and a path.
+        openlineage: whether events are to be sent: that address or the client's own configuration names a target.
         deployment: names one installation of an orchestrator.
         data_root: the folder or URL that a relative File resolves against.
         shared_filesystem: whether all workers see the same local paths.
@@ -59,6 +61,8 @@ class Settings:
     artifact_url: str = ""
     mlflow_tracking_uri: str = ""
     mlflow_sync: str = "background"
+    openlineage_url: str = ""
+    openlineage: bool = False
     deployment: str = ""
     data_root: str = ""
     shared_filesystem: bool = False
@@ -95,6 +99,7 @@ _STACK_KEYS = {
     "artifact_url": _TEXT,
     "mlflow_tracking_uri": _TEXT,
     "mlflow_sync": _TEXT,
+    "openlineage_url": _TEXT,
     "deployment": _TEXT,
     "data_root": _TEXT,
     "shared_filesystem": _FLAG,
@@ -122,12 +127,16 @@ _ENVIRONMENT = {
     "ZEN_ARTIFACT_URL": "artifact_url",
     "MLFLOW_TRACKING_URI": "mlflow_tracking_uri",
     "ZEN_MLFLOW_SYNC": "mlflow_sync",
+    "OPENLINEAGE_URL": "openlineage_url",
     "ZEN_DEPLOYMENT": "deployment",
     "ZEN_DATA_ROOT": "data_root",
     "ZEN_SHARED_FILESYSTEM": "shared_filesystem",
     "ZEN_ON_STORE_ERROR": "on_store_error",
     "ZEN_ALLOW_PICKLE": "allow_pickle",
 }
+
+_OPENLINEAGE_TRANSPORT = "OPENLINEAGE__TRANSPORT"
+_OPENLINEAGE_FILES = ("openlineage.yml", "~/.openlineage/openlineage.yml")
 
 
 def find_root(start: Path) -> Path:
@@ -176,6 +185,7 @@ def load_settings(root: Path | None, *, stack: str = "", environ: Mapping[str, s
     if problems:
         raise ConfigError(diagnostics=problems)
     values.setdefault("project", document.get("project") or _project_name(root))
+    values["openlineage"] = _sends_openlineage(values.get("openlineage_url", ""), environ)
     values.setdefault("allow_pickle", (document.get("artifacts") or {}).get("allow_pickle", True))
     return Settings(
         root=root,
@@ -257,7 +267,8 @@ def _check_table(table: Any, kind_by_key: Mapping[str, str], where: str, prefix:
                 f"{prefix}{key} holds a password",
                 where,
                 why="the file is committed and travels with the code bundle",
-                hint="set ZEN_LINEAGE_URL, ZEN_ARTIFACT_URL or MLFLOW_TRACKING_URI in the environment instead",
+                hint="set ZEN_LINEAGE_URL, ZEN_ARTIFACT_URL, MLFLOW_TRACKING_URI or OPENLINEAGE_URL in the environment "
+                "instead",
             )
 
 
@@ -273,6 +284,15 @@ def _flag(text: str, variable: str, problems: list[Diagnostic]) -> bool:
     if text.lower() not in ("0", "false", "no", "off"):
         problems.append(Diagnostic("ZEN-U202", f"{variable} is {text!r}", hint="write true or false"))
     return False
+
+
+def _sends_openlineage(url: str, environ: Mapping[str, str]) -> bool:
+    """Whether a target for OpenLineage events is named: by a setting, or where the OpenLineage client looks for one."""
+    if environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    if url or environ.get("OPENLINEAGE_CONFIG") or any(name.startswith(_OPENLINEAGE_TRANSPORT) for name in environ):
+        return True
+    return any(os.path.isfile(os.path.expanduser(path)) for path in _OPENLINEAGE_FILES)
 
 
 def _text(value: Any) -> str:

@@ -15,17 +15,26 @@ _CLAIM_SECONDS = 30.0
 
 
 def ensure_parent(
-    tracker: MlflowTracker, store: LineageStore | None, run: RunRecord, projection: Projection
+    tracker: MlflowTracker,
+    store: LineageStore | None,
+    run: RunRecord,
+    projection: Projection,
+    *,
+    claimant: str | None = None,
 ) -> tuple[str, bool]:
     """The MLflow run of a pipeline run, and whether it was made just now.
 
     Parallel tasks get the same one. Without a store (it is down) MLflow alone is asked, and two tasks that
     come at the same instant may make one each; the projection then takes the earlier.
+
+    Args:
+        claimant: who asks; the same one may ask again at once, where it does not know what became of its first try.
     """
     tracker.experiment_id  # noqa: B018 - a server that is down is noticed before anything is claimed
-    known = (
-        store.claim_link(LINK, run.run_id, claimant=uuid.uuid4().hex, expires_seconds=_CLAIM_SECONDS) if store else None
-    )
+    known = None
+    if store:
+        claimant = claimant or uuid.uuid4().hex
+        known = store.claim_link(LINK, run.run_id, claimant=claimant, expires_seconds=_CLAIM_SECONDS)
     if known:
         return known, False
     # An earlier claim may have ended between MLflow's answer and its record.

@@ -1,12 +1,13 @@
 """What MLflow is to hold of a run and of its steps: facts in, names and texts out, no client.
 
 All of MLflow's limits are kept here, so that the client is never refused: lengths, the characters of keys,
-and the rule that a parameter's value never changes.
+and the rule that a parameter's value never changes. What is not shown as it is, a tag names: `zen.truncated`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ from zen_metadata.lineage.records import MetricRecord, RunRecord, StepRunState
 PARAM_LIMIT = 6000
 TAG_LIMIT = 8000
 KEY_LIMIT = 250
+TRUNCATED = "zen.truncated"
+"""The tag that names what MLflow cannot show as it is: `param text, tag zen.error, metric loss (infinite)`."""
 _CUT_MARKER = "… [cut by Zen]"
 _STATUS = {
     "running": "RUNNING",
@@ -75,11 +78,13 @@ def project_run(run: RunRecord, status: str, ended_at: datetime | None) -> Proje
         "zen.scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else "",
         "zen.tags": ", ".join(run.tags),
     }
+    cut: list[str] = []
+    params = _texts("param", run.parameters.items(), PARAM_LIMIT, cut)
     return Projection(
         name=f"{run.pipeline} {run.run_id[:8]}",
         status=_STATUS[status],
-        tags=_texts(facts.items(), TAG_LIMIT),
-        params=_texts(run.parameters.items(), PARAM_LIMIT),
+        tags=_tags(facts, cut),
+        params=params,
         metrics=(),
         started_at=run.started_at,
         ended_at=None if status == "running" else ended_at,
@@ -107,13 +112,16 @@ def project_step(
         **{f"zen.output.{name}": artifact.digest for name, artifact in state.outputs.items()},
     }
     is_final = state.status in DONE or (run_ended and state.status != "running")
-    params = {**_input_values(run, ir_step), **state.params} if is_final else {}
+    cut: list[str] = []
+    values = {**_input_values(run, ir_step), **state.params} if is_final else {}
+    params = _texts("param", values.items(), PARAM_LIMIT, cut)
+    metrics = _metric_points(state.metrics, cut) if is_final else ()
     return Projection(
         name=step_label(step_run.step, step_run.map_index),
         status=_STATUS[state.status],
-        tags=_texts(facts.items(), TAG_LIMIT),
-        params=_texts(params.items(), PARAM_LIMIT),
-        metrics=_metric_points(state.metrics) if is_final else (),
+        tags=_tags(facts, cut),
+        params=params,
+        metrics=metrics,
         started_at=state.started_at,
         ended_at=None if state.status == "running" else state.ended_at or state.started_at,
     )
@@ -159,15 +167,33 @@ def as_text(value: Any) -> str:
     return canonical_json(value)
 
 
-def _texts(items: Iterable[tuple[str, Any]], limit: int) -> dict[str, str]:
+def _tags(facts: Mapping[str, Any], cut: list[str]) -> dict[str, str]:
+    """The facts as tags, and one that names what was `cut`, of them and before."""
+    tags = _texts("tag", facts.items(), TAG_LIMIT, cut)
+    return tags | ({TRUNCATED: _fit(", ".join(cut), TAG_LIMIT)} if cut else {})
+
+
+def _texts(kind: str, items: Iterable[tuple[str, Any]], limit: int, cut: list[str]) -> dict[str, str]:
+    """What is to be shown, by key. Names in `cut` what is not shown as it is."""
     texts: dict[str, str] = {}
     for name, value in items:
         if value == "":
             continue
         text = as_text(value)
-        cut = text if len(text) <= limit else text[: limit - len(_CUT_MARKER)] + _CUT_MARKER
-        texts[_free_key(name, texts)] = cut
+        shown, key = _fit(_storable(text), limit), _free_key(name, texts)
+        if shown != text or len(name) > KEY_LIMIT:
+            cut.append(f"{kind} {key}")
+        texts[key] = shown
     return texts
+
+
+def _fit(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - len(_CUT_MARKER)] + _CUT_MARKER
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: NUL, and half of a pair of surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _free_key(name: str, taken: Mapping[str, Any]) -> str:
@@ -180,16 +206,20 @@ def _short_digest(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _metric_points(metrics: Iterable[MetricRecord]) -> tuple[MetricPoint, ...]:
+def _metric_points(metrics: Iterable[MetricRecord], cut: list[str]) -> tuple[MetricPoint, ...]:
+    """The values as MLflow takes them. It writes the largest number for an infinite one: named in `cut`."""
     key_by_name: dict[str, str] = {}
     points = []
     for metric in metrics:
         if metric.name not in key_by_name:
             key_by_name[metric.name] = _free_key(metric.name, dict.fromkeys(key_by_name.values()))
+        value = float(metric.value)
+        if math.isinf(value) and (said := f"metric {key_by_name[metric.name]} (infinite)") not in cut:
+            cut.append(said)
         points.append(
             MetricPoint(
                 key_by_name[metric.name],
-                float(metric.value),
+                value,
                 milliseconds(metric.logged_at),
                 metric.step or 0,
             )

@@ -116,3 +116,45 @@ def test_a_url_is_shown_without_credentials() -> None:
     assert without_credentials("postgresql://me:sec/ret@db/zen") == "postgresql://db/zen"
     assert without_credentials("https://db/zen?password=secret&ssl=1") == "https://db/zen?password=***&ssl=1"
     assert without_credentials("s3://bucket/model@v2") == "s3://bucket/model@v2"
+
+
+# -- OpenLineage --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, False),
+        ({"OPENLINEAGE_URL": "http://marquez:5000"}, True),
+        ({"OPENLINEAGE_CONFIG": "/etc/openlineage.yml"}, True),
+        ({"OPENLINEAGE__TRANSPORT": "{}"}, True),
+        ({"OPENLINEAGE__TRANSPORT__TYPE": "file"}, True),
+        ({"OPENLINEAGE_CLIENT_LOGGING": "DEBUG"}, False),
+        ({"OPENLINEAGE_URL": "http://marquez:5000", "OPENLINEAGE_DISABLED": "True"}, False),
+    ],
+)
+def test_events_are_sent_where_a_target_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings(tmp_path, environ=environ).openlineage is expected
+
+
+@pytest.mark.parametrize("file", ["openlineage.yml", ".openlineage/openlineage.yml"])
+def test_the_openlineage_clients_own_files_name_a_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("transport: {type: console}")
+    assert load_settings(tmp_path, environ={}).openlineage
+
+
+def test_the_address_for_events_comes_from_the_stack_and_holds_no_password(tmp_path: Path) -> None:
+    text = '[stacks.team]\nopenlineage_url = "http://marquez:5000"'
+    settings = _load(tmp_path, text, stack="team")
+    assert (settings.openlineage_url, settings.openlineage) == ("http://marquez:5000", True)
+    assert _load(tmp_path, text, stack="team", OPENLINEAGE_URL="http://other").openlineage_url == "http://other"
+    assert _messages(tmp_path, 'openlineage_url = "http://me:secret@marquez"') == ["openlineage_url holds a password"]

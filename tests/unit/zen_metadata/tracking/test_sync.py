@@ -223,8 +223,8 @@ def test_an_mlflow_that_is_down_loses_nothing(settings: Settings, new_run: NewRu
 def test_without_an_address_the_report_says_what_to_set(settings: Settings, new_run: NewRun) -> None:
     new_run().do_all()
     report = sync(replace(settings, mlflow_tracking_uri=""))
-    assert report.pending == 3
-    assert "MLFLOW_TRACKING_URI" in report.error
+    assert (report.pending, report.error) == (3, "")
+    assert "MLFLOW_TRACKING_URI" in report.note
 
 
 def test_without_mlflow_the_report_says_what_to_install(

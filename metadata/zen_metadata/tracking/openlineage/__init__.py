@@ -1,0 +1,1 @@
+"""OpenLineage as a projection of the lineage store: events of what is recorded, through the OpenLineage client."""
