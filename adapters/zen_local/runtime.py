@@ -7,6 +7,7 @@ cancelled and the process may end.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -32,13 +33,15 @@ from zen_local.workers import Finished, Workers
 from zen_metadata.lineage.records import RunRecord, RunStatus
 from zen_metadata.query.nearest import refuse_unknown_steps
 from zen_metadata.query.rules import PipelineRules
-from zen_metadata.shim.boundary import error_record
+from zen_metadata.shim.boundary import error_record, told
 from zen_metadata.shim.capture import release_streams
 from zen_metadata.shim.hooks import run_hooks
+from zen_metadata.shim.replaying import replay
 from zen_metadata.shim.run_step import RunningStep, StepCall, reuse_step, run_step
 from zen_metadata.shim.runs import new_run
-from zen_metadata.shim.spool import replay
 from zen_metadata.shim.workspace import Workspace, open_workspace
+
+_log = logging.getLogger("zen")
 
 
 def run_pipeline(request: RunRequest) -> RunOutcome:
@@ -271,10 +274,11 @@ class _Engine:
             status = "cancelled" if isinstance(self.error, KeyboardInterrupt) else "failed"
         release_streams()
         try:
-            self.workspace.lineage.end_run(self.run_record.run_id, status)
-        except StoreError:
+            self.workspace.end_run(self.run_record, self.request.manifest.ir, status)
+        except StoreError as error:
             if self.workspace.settings.on_store_error == "fail":
                 raise
+            _log.error("the end of the run is not recorded: %s", told(error))
         if status != "cancelled":
             run_hooks(
                 self.workspace,
@@ -331,17 +335,17 @@ def _make_state_folder(folder: Path) -> None:
 
 def _replay_spool(workspace: Workspace) -> None:
     """What could not be recorded earlier comes first, if the store is back."""
-    if not workspace.is_away:
-        replay(workspace.lineage, workspace.artifacts)
+    workspace.ask(lambda lineage: replay(lineage, workspace.artifacts).tell(), None)
 
 
 def _project(workspace: Workspace) -> None:
     """Hand the run on to MLflow: in the background, unless the settings say otherwise."""
-    from zen_metadata.tracking.sync import find_obstacle, start_background_sync, sync
+    from zen_metadata.tracking.background import start_background_sync
+    from zen_metadata.tracking.projections import has_projections, sync_projections
 
-    if find_obstacle(workspace.settings):
+    if not has_projections(workspace.settings):
         return  # `zen sync` says what is in the way
     if workspace.settings.mlflow_sync == "wait":
-        sync(workspace.settings)
+        sync_projections(workspace.settings)
     elif workspace.settings.mlflow_sync == "background":
         start_background_sync(workspace.settings)

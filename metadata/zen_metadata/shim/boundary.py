@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import traceback
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import TracebackType
 
-from zen_core.errors import ZenError
+from zen_core.errors import StoreUnavailableError, ZenError
 from zen_metadata.lineage.records import ErrorRecord
 
 _LEADING_HELPERS = ("asyncio.runners", "asyncio.base_events", "contextlib")
 _LONGEST_MESSAGE = 10_000
 _LONGEST_TRACEBACK = 100_000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no database takes as text: NUL, and the halves of characters that stand for undecodable bytes."""
 
 
 def add_run_note(error: BaseException, *, run_id: str, step: str, attempt: int) -> None:
@@ -29,9 +34,38 @@ def error_record(error: BaseException, mask: Callable[[str], str]) -> ErrorRecor
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return ErrorRecord(
         type=name,
-        message=mask(error.message if isinstance(error, ZenError) else str(error))[:_LONGEST_MESSAGE],
-        traceback=mask(user_traceback(error))[-_LONGEST_TRACEBACK:],
+        message=_storable(mask(_message_of(error)))[:_LONGEST_MESSAGE],
+        traceback=_storable(mask(user_traceback(error)))[-_LONGEST_TRACEBACK:],
     )
+
+
+def told(error: ZenError) -> str:
+    """An error of Zen in one line, for a log: what happened, why, what to do."""
+    problem = error.diagnostics[0]
+    return "; ".join(filter(None, (problem.message, problem.where, problem.why, problem.hint)))
+
+
+def scratch_failure(error: OSError, folder: Path | None = None) -> StoreUnavailableError:
+    """The error where the folder for temporary files cannot be used: it is full, say."""
+    return StoreUnavailableError(
+        "the folder for temporary files cannot be used",
+        where=str(folder or tempfile.gettempdir()),
+        why=f"{type(error).__name__}: {error.strerror or error}",
+        hint="make room there, or set TMPDIR to a folder that has room and that this user can write",
+    )
+
+
+def _message_of(error: BaseException) -> str:
+    if isinstance(error, ZenError):
+        return error.message
+    try:
+        return str(error)
+    except Exception:  # the user's own class may be unable to say what it is
+        return f"<{type(error).__name__}, which cannot be shown as text>"
+
+
+def _storable(text: str) -> str:
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def user_traceback(error: BaseException) -> str:

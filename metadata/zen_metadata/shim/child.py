@@ -1,7 +1,7 @@
 """Runs a step in a child process: one that can be ended at its timeout, and that is MLflow's own.
 
-The parent writes a request file and starts a Python of its own; the child does the work and
-writes an answer file. Both lie in the attempt's scratch folder, which only this user can read.
+The parent writes a request file, into the attempt's scratch folder, which only this user can read, and starts a Python
+of its own. The child does the work and answers through a pipe: a disk that is full by then takes no answer away.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from pathlib import Path
 from zen_core.contract.settings import Settings
 from zen_core.errors import ShimError, StepTimeoutError
 from zen_metadata.lineage.records import RunRecord
+from zen_metadata.shim.boundary import scratch_failure
 from zen_metadata.shim.work import Work, WorkResult, do_work
 
-_REQUEST, _ANSWER = "request.pickle", "answer.pickle"
+_REQUEST = "request.pickle"
 _GRACE_SECONDS = 2.0
+_LENGTH_BYTES = 8
 # Not `-m`: as `__main__` this module's classes would be pickled under a name that the parent does not know.
-_BOOTSTRAP = "import sys; from zen_metadata.shim.child import main; sys.exit(main(sys.argv[1]))"
+_BOOTSTRAP = "import sys; from zen_metadata.shim.child import main; sys.exit(main(sys.argv[1], int(sys.argv[2])))"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ChildProcess:
         self._request = request
         self._on_output = on_output
         self._process: subprocess.Popen[str] | None = None
+        self._answer = b""
         self._ended = False
 
     def run(self, timeout_seconds: float | None) -> WorkResult:
@@ -73,12 +76,31 @@ class ChildProcess:
             BaseException: what the user's code raised, with the child's traceback.
             CancelledError: `end` was called.
             ShimError: the child died.
+            StoreUnavailableError: there is no room for what it is to be told.
         """
         folder = self._request.work.scratch
-        folder.mkdir(exist_ok=True)
-        (folder / _REQUEST).write_bytes(pickle.dumps(self._request))
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / _REQUEST).write_bytes(pickle.dumps(self._request))
+        except OSError as error:
+            raise scratch_failure(error, folder) from error
+        answer, told = os.pipe()
+        try:
+            self._start(folder, told)
+        except BaseException:
+            os.close(answer)
+            raise
+        finally:
+            os.close(told)
+        hearing = threading.Thread(target=self._hear, args=(answer,), daemon=True)
+        hearing.start()
+        code = self._wait(timeout_seconds)
+        hearing.join(_GRACE_SECONDS)  # a process that the step left behind may hold the pipe open
+        return _read_answer(self._answer, code, self._request)
+
+    def _start(self, folder: Path, answer: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOTSTRAP, str(folder)],  # -P: the working folder is no import root
+            [sys.executable, "-P", "-c", _BOOTSTRAP, str(folder), str(answer)],  # -P: no imports from where it runs
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -90,7 +112,11 @@ class ChildProcess:
                 "PYTHONUNBUFFERED": "1",
             },
             start_new_session=True,
+            pass_fds=[answer],
         )
+
+    def _wait(self, timeout_seconds: float | None) -> int:
+        assert self._process is not None, "it was started"
         reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         reader.start()
         try:
@@ -107,8 +133,8 @@ class ChildProcess:
             raise
         if self._ended:
             raise CancelledError("the step was cancelled")
-        reader.join(_GRACE_SECONDS)  # a process that the step left behind may hold the pipe open
-        return _read_answer(folder / _ANSWER, code, self._request)
+        reader.join(_GRACE_SECONDS)  # as above
+        return code
 
     def end(self) -> None:
         """End the child and all that it started."""
@@ -122,6 +148,14 @@ class ChildProcess:
             return
         process.wait()
 
+    def _hear(self, answer: int) -> None:
+        """Take the answer in: its length and then itself, since the end of the pipe may never come."""
+        with open(answer, "rb") as pipe:
+            length = int.from_bytes(pipe.read(_LENGTH_BYTES), "big")
+            data = pipe.read(length)
+        if len(data) == length:  # else the child was killed while it wrote
+            self._answer = data
+
     def _read(self, process: subprocess.Popen[str]) -> None:
         if process.stdout is not None:
             with process.stdout:
@@ -129,9 +163,9 @@ class ChildProcess:
                     self._on_output(line)
 
 
-def _read_answer(path: Path, code: int, request: ChildRequest) -> WorkResult:
+def _read_answer(data: bytes, code: int, request: ChildRequest) -> WorkResult:
     where = f"step {request.work.step.name!r} of pipeline {request.work.pipeline!r}"
-    if not path.exists():
+    if not data:
         ended = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         raise ShimError(
             f"the process that ran the step ended {ended}",
@@ -139,7 +173,7 @@ def _read_answer(path: Path, code: int, request: ChildRequest) -> WorkResult:
             code="ZEN-S110",
             hint="SIGKILL most often means that the machine ran out of memory; the step's log has its last words",
         )
-    answer: ChildAnswer = pickle.loads(path.read_bytes())
+    answer: ChildAnswer = pickle.loads(data)
     if answer.result is not None:
         return answer.result
     raise _rebuild_error(answer, where)
@@ -159,8 +193,9 @@ def _rebuild_error(answer: ChildAnswer, where: str) -> BaseException:
 # -- in the child --------------------------------------------------------------------------------------------------
 
 
-def main(scratch: str) -> int:
-    """Do the work that the request in the folder `scratch` describes."""
+def main(scratch: str, pipe: int) -> int:
+    """Do the work that the request in the folder `scratch` describes, and answer through the pipe."""
+    os.set_inheritable(pipe, False)
     folder = Path(scratch)
     _end_with_parent(os.getppid())
     request: ChildRequest = pickle.loads((folder / _REQUEST).read_bytes())
@@ -169,9 +204,9 @@ def main(scratch: str) -> int:
         answer = ChildAnswer(result=_do(request, partial.append))
     except BaseException as error:
         answer = _failed(error, partial)
-    temporary = folder / (_ANSWER + ".tmp")
-    temporary.write_bytes(pickle.dumps(answer))
-    temporary.rename(folder / _ANSWER)
+    data = pickle.dumps(answer)
+    with open(pipe, "wb") as stream:
+        stream.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
     return 0 if answer.result is not None else 1
 
 

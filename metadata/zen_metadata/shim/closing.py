@@ -16,10 +16,11 @@ from zen_core.errors import StoreError
 from zen_metadata.lineage.records import RunRecord, RunStatus
 from zen_metadata.query.rules import BROKEN, facts_from_labels
 from zen_metadata.query.status import derive_run_status, has_attempts_left, is_over
+from zen_metadata.shim.boundary import told
 from zen_metadata.shim.hooks import failures_of, run_hooks
-from zen_metadata.shim.spool import replay
+from zen_metadata.shim.replaying import replay
 from zen_metadata.shim.workspace import Workspace
-from zen_metadata.tracking.sync import sync
+from zen_metadata.tracking.projections import hand_on
 
 _log = logging.getLogger("zen")
 
@@ -55,7 +56,7 @@ def close_run(
     """
     try:
         lineage = workspace.lineage
-        replay(lineage, workspace.artifacts)
+        replay(lineage, workspace.artifacts).tell()
         stored = workspace.open_run(run, manifest.ir)
         states = lineage.get_step_runs(run.run_id)
         derived = derive_run_status(replace(stored, closed_status=None, ended_at=None), manifest.ir, states)
@@ -74,13 +75,23 @@ def close_run(
             pass_output=pass_output,
             log_url=log_url,
         )
-        if workspace.settings.mlflow_tracking_uri:
-            report = sync(workspace.settings)
-            _log.info("MLflow: %d projected, %d pending %s", report.projected, report.pending, report.error)
+        for name, report in hand_on(workspace.settings, run.run_id).items():
+            _log.info("%s: %d projected, %d pending %s", name, report.projected, report.pending, report.error)
     except StoreError as error:
-        _log.warning("the run is not closed: %s; `zen sync` does it later", error.message)
+        _log.warning("the run is not closed: %s; `zen sync` does it later", told(error))
+        _close_later(workspace, run, manifest)
         return None
     return status
+
+
+def _close_later(workspace: Workspace, run: RunRecord, manifest: PipelineManifest) -> None:
+    """Leave word in the spool that the run is over: how it ended is worked out when that is replayed."""
+    if workspace.settings.on_store_error == "fail":
+        return
+    try:
+        workspace.end_run(run, manifest.ir, None)
+    except StoreError as error:
+        _log.error("nothing says that the run is over: %s", told(error))
 
 
 def close_if_over(workspace: Workspace, run: RunRecord, manifest: PipelineManifest, **options: Any) -> RunStatus | None:
@@ -99,6 +110,6 @@ def close_if_over(workspace: Workspace, run: RunRecord, manifest: PipelineManife
         if not BROKEN.isdisjoint(labels.values()) and has_attempts_left(rules, lineage.get_step_runs(run.run_id)):
             return None
     except StoreError as error:
-        _log.warning("the run is not closed: %s", error.message)
+        _log.warning("the run is not closed: %s", told(error))
         return None
     return close_run(workspace, run, manifest, **options)

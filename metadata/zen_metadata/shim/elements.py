@@ -21,6 +21,7 @@ from zen_metadata.shim import spool
 
 if TYPE_CHECKING:
     from zen_metadata.artifacts.store import ArtifactStore, StoredArtifact
+    from zen_metadata.lineage.store import LineageStore
     from zen_metadata.shim.workspace import Workspace
 
 COLLECTION_TYPE = "collection"
@@ -82,26 +83,57 @@ class Collections:
         )
 
 
-def find_results(workspace: Workspace, run_id: str, step: str, indexes: Sequence[int]) -> dict[int, StepRunOutputs]:
-    """The elements of a mapped step that are there, by index: from the lineage store, else from the spool."""
+def find_results(
+    workspace: Workspace, run_id: str, step: str, indexes: Sequence[int], *, surely: bool = False
+) -> dict[int, StepRunOutputs]:
+    """The elements of a mapped step that are there, by index: from the lineage store, else from the spool.
+
+    Args:
+        surely: all of them are needed: a store that is away is waited for, for a while.
+
+    Raises:
+        StoreUnavailableError: with `surely`, the store is away and the spool has not all of them.
+    """
     only = indexes[0] if len(indexes) == 1 else None
     none: Mapping[int | None, StepRunOutputs] = {}
-    found = workspace.ask(lambda lineage: lineage.find_outputs(run_id, step, map_index=only), none)[0]
+
+    def look(lineage: LineageStore) -> Mapping[int | None, StepRunOutputs]:
+        return lineage.find_outputs(run_id, step, map_index=only)
+
+    found = workspace.ask(look, none)[0]
     results = {index: found[index] for index in indexes if index in found}
-    for index in indexes:
-        if index not in results or results[index].status not in DONE:
-            spooled = spool.find_outputs(workspace.artifacts, step_run_id(run_id, step, index))
-            if spooled is not None:
-                results[index] = StepRunOutputs("completed", spooled)
+    for index in _not_done(results, indexes):
+        if (kept := _find_kept(workspace, step_run_id(run_id, step, index))) is not None:
+            results[index] = kept
+    if surely and (left := _not_done(results, indexes)):  # the spool may have been replayed between the two looks
+        found = workspace.ask_surely(look)
+        results.update({index: found[index] for index in left if index in found})
     return results
 
 
-def find_result(workspace: Workspace, run_id: str, step: str) -> StepRunOutputs | None:
-    """What a step made, which is not mapped; None where nothing is known of it."""
+def _find_kept(workspace: Workspace, step_run: str) -> StepRunOutputs | None:
+    """What a step run made, as it is known without the lineage store: to this process, or in the spool."""
+    outputs = workspace.own_outputs(step_run) if workspace.is_away else None
+    if outputs is None:
+        outputs = spool.find_outputs(workspace.artifacts, step_run)
+    return None if outputs is None else StepRunOutputs("completed", outputs)
+
+
+def _not_done(results: Mapping[int, StepRunOutputs], indexes: Sequence[int]) -> list[int]:
+    return [index for index in indexes if index not in results or results[index].status not in DONE]
+
+
+def find_result(workspace: Workspace, run_id: str, step: str, *, surely: bool = False) -> StepRunOutputs | None:
+    """What a step made, which is not mapped; None where nothing is known of it. `surely` as for `find_results`."""
     none: Mapping[int | None, StepRunOutputs] = {}
-    found = workspace.ask(lambda lineage: lineage.find_outputs(run_id, step), none)[0].get(None)
-    if found is None or found.status not in DONE:
-        spooled = spool.find_outputs(workspace.artifacts, step_run_id(run_id, step))
-        if spooled is not None:
-            return StepRunOutputs("completed", spooled)
-    return found
+
+    def look(lineage: LineageStore) -> Mapping[int | None, StepRunOutputs]:
+        return lineage.find_outputs(run_id, step)
+
+    found = workspace.ask(look, none)[0].get(None)
+    if found is not None and found.status in DONE:
+        return found
+    if (kept := _find_kept(workspace, step_run_id(run_id, step))) is not None:
+        return kept
+    # The spool may have been replayed between the two looks.
+    return workspace.ask_surely(look).get(None) if surely else found

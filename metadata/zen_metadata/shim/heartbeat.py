@@ -8,6 +8,7 @@ import threading
 from zen_core.errors import StoreError
 from zen_metadata.lineage.records import Lease
 from zen_metadata.lineage.store import HEARTBEAT_SECONDS, LineageStore
+from zen_metadata.shim.boundary import told
 
 _log = logging.getLogger("zen")
 
@@ -22,6 +23,7 @@ class Heartbeat:
         self._lease_by_attempt: dict[str, Lease | None] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._told: set[str] = set()
 
     def add(self, attempt_id: str, lease: Lease | None) -> None:
         """Beat for this attempt from now on."""
@@ -50,4 +52,6 @@ class Heartbeat:
                 self._store.heartbeat(list(attempts), [lease for lease in attempts.values() if lease is not None])
             except StoreError as error:
                 # The next beat may get through; if none does, the lease expires and the commit is fenced off.
-                _log.warning("the heartbeat did not reach the lineage store: %s", error.message)
+                if error.message not in self._told:  # once: it would be said every 30 seconds for hours
+                    self._told.add(error.message)
+                    _log.warning("the heartbeat did not reach the lineage store: %s", told(error))

@@ -256,7 +256,8 @@ class InputResolver:
                     hint="run the steps of the map again",
                 )
             return self._take(port, path, element, element.artifact_id)
-        found = find_results(self._workspace, self._run.run_id, binding.step, [self._map_index]).get(self._map_index)
+        index = self._map_index
+        found = find_results(self._workspace, self._run.run_id, binding.step, [index], surely=True).get(index)
         record = _output_of(found, binding.output)
         if record is None:
             raise UpstreamFailedError(
@@ -270,7 +271,9 @@ class InputResolver:
         """All elements of a mapped step, in order."""
         expander = self._manifest.steps[binding.step].expander
         indexes = range(self._find_of_expander(port, expander, "count").inline_value)
-        results = find_results(self._workspace, self._run.run_id, binding.step, indexes) if indexes else {}
+        results: Mapping[int, StepRunOutputs] = {}
+        if indexes:
+            results = find_results(self._workspace, self._run.run_id, binding.step, indexes, surely=True)
         found = [(index, _output_of(results.get(index), binding.output)) for index in indexes]
         missing = [f"{index} ({_state_of(results.get(index))})" for index, record in found if record is None]
         if missing:
@@ -292,7 +295,7 @@ class InputResolver:
         if document is not None:
             return self._find_record(port, document)
         if step not in self._own:
-            found = find_result(self._workspace, self._run.run_id, step)
+            found = find_result(self._workspace, self._run.run_id, step, surely=True)
             self._own[step] = found.outputs if found is not None and found.status in DONE else {}
         record = self._own[step].get(output)
         if record is None:

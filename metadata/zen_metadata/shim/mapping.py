@@ -68,7 +68,7 @@ def count_of(manifest: PipelineManifest, step: str, call: StepCall, workspace: W
     handed = (call.upstream.get(expander) or {}).get(_COUNT)
     if handed is not None:
         return int(handed["value"])
-    found = find_result(workspace, call.run.run_id, expander)
+    found = find_result(workspace, call.run.run_id, expander, surely=True)
     if found is None or found.status not in _DONE or _COUNT not in found.outputs:
         raise MissingInputError(
             f"the map of step {step!r} has not begun",

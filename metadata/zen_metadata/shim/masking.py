@@ -25,6 +25,7 @@ def secret_masker(settings: Settings) -> Callable[[str], str]:
         settings.lineage_url,
         settings.artifact_url,
         settings.mlflow_tracking_uri,
+        settings.openlineage_url,
         settings.data_root,
     ):
         own.update(_secrets_of(url))

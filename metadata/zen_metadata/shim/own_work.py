@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.bindings import Binding, ExternalBinding, iter_outputs
@@ -50,10 +51,7 @@ def do_own_work(
         raise _too_many(count, max_elements, limit_name, chunk, where)
     outputs = {ANSWERS["expander"]: artifacts.save(count, scratch=folder.new("out"))}
     for port, items in lists.items():
-        elements = [
-            _element_of(item, artifacts, folder, f"element {index} of input {port!r} of {where}")
-            for index, item in enumerate(items)
-        ]
+        elements = _elements_of(items, artifacts, folder, f"input {port!r} of {where}")
         outputs[port] = save_collection(elements, artifacts, folder.new("out"))
     return WorkResult(outputs, (), {})
 
@@ -169,6 +167,12 @@ def _too_many(count: int, max_elements: int, limit_name: str, chunk: int, where:
     )
 
 
-def _element_of(item: Any, artifacts: ArtifactStore, folder: Folder, where: str) -> ArtifactRecord | StoredArtifact:
+def _elements_of(
+    items: Sequence[Any], artifacts: ArtifactStore, folder: Folder, where: str
+) -> list[ArtifactRecord | StoredArtifact]:
     """What is stored already is taken over; anything else is stored, once per content."""
-    return item if isinstance(item, ArtifactRecord) else artifacts.save(item, scratch=folder.new("out"), where=where)
+    new = [index for index, item in enumerate(items) if not isinstance(item, ArtifactRecord)]
+    wheres = [f"element {index} of {where}" for index in new]
+    stored = artifacts.save_all([items[index] for index in new], scratch=folder.new("out"), wheres=wheres)
+    made = dict(zip(new, stored, strict=True))
+    return [made.get(index, item) for index, item in enumerate(items)]

@@ -34,7 +34,7 @@ from zen_metadata.lineage.records import (
     StepRunRecord,
     StepRunState,
 )
-from zen_metadata.shim.boundary import add_run_note, error_record
+from zen_metadata.shim.boundary import add_run_note, error_record, told
 from zen_metadata.shim.calls import RunningStep, StepCall, StepResult, refs_of
 from zen_metadata.shim.capture import OutputCapture, capture_output
 from zen_metadata.shim.child import ChildProcess, ChildRequest
@@ -78,7 +78,7 @@ class _Attempt:
         self.call = call
         self.workspace = workspace
         self.step: StepManifest = call.manifest.steps[call.step]
-        self.run_record = workspace.open_run(call.run, call.manifest.ir)
+        self.run_record = workspace.open_run(call.run, call.manifest.ir, self.step.fingerprint)
         self.label = call.step if call.map_index is None else f"{call.step}[{call.map_index}]"
         self.where = f"step {self.label!r} of pipeline {call.manifest.pipeline!r}"
         self.step_run = StepRunRecord(
@@ -112,12 +112,19 @@ class _Attempt:
     def run(self) -> StepResult:
         self.standing.refuse_skipped(self.step.name, self.where)
         try:
-            self._resolve()
+            ready = self._get_ready()
         except (StepSkipped, UpstreamFailedError):
             raise  # the reader derives what becomes of a step that does not run
+        except SupersededError:
+            raise  # it is recorded as that
         except Exception as error:
             self._end_before_start(error)
             raise
+        return ready if isinstance(ready, StepResult) else self._execute(ready)
+
+    def _get_ready(self) -> StepResult | AttemptStart:
+        """Come to where the work begins; or to the result, where the same work was done before."""
+        self._resolve()
         found = self._look_up()
         if found.hit is not None:
             taken = self.take(found.hit.outputs, found.hit.attempt_id)
@@ -133,7 +140,7 @@ class _Attempt:
                 return taken
             self._explain("deleted")
         self.number = start.number or self.call.number
-        return self._execute(start)
+        return start
 
     # -- before the work ---------------------------------------------------------------------------------------------
 
@@ -176,14 +183,10 @@ class _Attempt:
 
     def _prepare(self) -> None:
         """See to it that what the work needs around it is there: packages, secrets."""
-        try:
-            check_environment(self.step.environment, self.where)
-            secrets = [name for plan in self.inputs.plans.values() for name in iter_secrets(plan)]
-            if secrets:
-                prepare_secrets(secrets, self.where)
-        except Exception as error:
-            self._end_before_start(error)
-            raise
+        check_environment(self.step.environment, self.where)
+        secrets = [name for plan in self.inputs.plans.values() for name in iter_secrets(plan)]
+        if secrets:
+            prepare_secrets(secrets, self.where)
 
     def _start(self) -> AttemptStart:
         """Begin the attempt; where another worker does the same work, wait for its result, but not for ever."""
@@ -446,7 +449,10 @@ class _Attempt:
         except SupersededError:
             _log.info("%s had been taken over by a newer attempt", self.where)
         except StoreError as error:
-            _log.error("the end of %s could not be recorded: %s", self.where, error.message)
+            _log.error("the end of %s could not be recorded: %s", self.where, told(error))
+        except Exception:
+            # A bug of Zen's must not take the place of what the user's code raised.
+            _log.exception("the end of %s could not be recorded", self.where)
 
     def _save_log(self, output: OutputCapture) -> str:
         text = output.finish()
@@ -456,7 +462,7 @@ class _Attempt:
         try:
             self.workspace.artifacts.write_bytes(location, self.workspace.mask(text).encode("utf-8", "replace"))
         except StoreError as error:
-            _log.warning("the log of %s could not be stored: %s", self.where, error.message)
+            _log.warning("the log of %s could not be stored: %s", self.where, told(error))
             return ""
         return location
 

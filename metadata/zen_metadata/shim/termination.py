@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_LONGEST_RECORDING_SECONDS = 10.0
+_LONGEST_RECORDING_SECONDS = 15.0
+"""Longer than it takes to find out that a store takes no connections, and to spool; shorter than Kubernetes waits."""
 
 
 @contextmanager

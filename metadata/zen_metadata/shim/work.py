@@ -90,10 +90,10 @@ def do_work(
             on_metrics(WorkResult({}, tuple(context.metrics), context.params, mlflow_run_id))
     for plan in work.plans.values():
         _check_sources(plan)
-    outputs = {
-        output.name: artifacts.save(item, scratch=folder.new("out"), where=f"output {output.name!r} of {where}")
-        for output, item in zip(work.step.outputs, split_outputs(work.step, value, where), strict=True)
-    }
+    names = [output.name for output in work.step.outputs]
+    wheres = [f"output {name!r} of {where}" for name in names]
+    stored = artifacts.save_all(split_outputs(work.step, value, where), scratch=folder.new("out"), wheres=wheres)
+    outputs = dict(zip(names, stored, strict=True))
     return WorkResult(outputs, tuple(context.metrics), context.params, mlflow_run_id)
 
 

@@ -8,16 +8,14 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from zen_core.contract.manifest import CodeFingerprint
 from zen_core.contract.settings import Settings
-from zen_core.diagnostics import Diagnostic
 from zen_core.environment.capture import capture_environment
 from zen_core.errors import ShimError, StoreError, StoreUnavailableError
 from zen_metadata.lineage.records import (
@@ -29,14 +27,20 @@ from zen_metadata.lineage.records import (
     CommitResult,
     LookUp,
     RunRecord,
+    RunStatus,
     StepRunRecord,
     StepRunState,
 )
 from zen_metadata.query.rules import PipelineRules, rules_of
 from zen_metadata.shim import spool
+from zen_metadata.shim.boundary import scratch_failure
 from zen_metadata.shim.elements import Collections
 from zen_metadata.shim.heartbeat import Heartbeat
 from zen_metadata.shim.masking import secret_masker
+from zen_metadata.shim.outage import Outage
+from zen_metadata.shim.remote import find_remote_problems
+from zen_metadata.shim.replaying import replay
+from zen_metadata.shim.spool import AttemptEvent, RunEndEvent
 
 if TYPE_CHECKING:
     from zen_metadata.artifacts.files import SourceFile
@@ -45,7 +49,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _log = logging.getLogger("zen")
-_RETRY_AFTER_SECONDS = 15.0
+_PATIENCE_SECONDS = 60.0
+"""How long a step waits for a store that is away and alone has what it needs."""
+_PATIENT_PAUSE_SECONDS = 1.0
 _REMEMBERED_ARTIFACTS = 10_000
 _REMEMBER_DIGESTS_FROM_BYTES = 1_000_000
 
@@ -54,7 +60,8 @@ class Workspace:
     """The stores of one project, with the policy for a lineage store that is away.
 
     Policy `spool`: while it is away nothing is looked up and no lease is taken; steps execute, and what there is to
-    record goes into the spool. Policy `fail`: the error passes through.
+    record goes into the spool. What only the store has is waited for, for a minute. Policy `fail`: the error passes
+    through.
     """
 
     def __init__(self, settings: Settings, lineage: LineageStore | None, artifacts: ArtifactStore) -> None:
@@ -64,10 +71,12 @@ class Workspace:
         self.environment_digest, self.environment = capture_environment(settings.root, mask=self.mask)
         self._lineage = lineage
         self._heartbeat = Heartbeat(lineage) if lineage is not None else None
-        self._away_until = 0.0
+        self._outage = Outage(artifacts.url)
+        self._has_spooled = False
         self._lock = threading.Lock()
         self._runs: dict[str, RunRecord] = {}
         self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
+        self._outputs: OrderedDict[str, Mapping[str, ArtifactRecord]] = OrderedDict()
         self._file_digests: dict[tuple[str, str], str] = {}
         self._saved_codes: set[tuple[str, str]] = set()
         self._scratch: Path | None = None
@@ -98,20 +107,51 @@ class Workspace:
         """Keeps this process's attempts alive; None while the store is away."""
         return self._heartbeat
 
-    def open_run(self, run: RunRecord, ir: Mapping[str, Any]) -> RunRecord:
-        """The run as it is stored; as it was given while the store is away."""
+    def open_run(self, run: RunRecord, ir: Mapping[str, Any], fingerprint: CodeFingerprint | None = None) -> RunRecord:
+        """The run as it is stored; as it was given while the store is away.
+
+        Args:
+            fingerprint: of the step that is about to run, which is then stored by the way: see `save_code`.
+        """
         known = self._runs.get(run.run_id)
         if known is not None:
             return known
+        return self.ask(lambda lineage: self._open_run(lineage, run, ir, fingerprint), run)[0]
 
-        def store(lineage: LineageStore) -> RunRecord:
-            stored = lineage.open_run(run, ir)
-            lineage.save_ir(run.project, run.ir_digest, ir)
-            lineage.save_environment(run.project, self.environment_digest, self.environment)
-            self._runs[run.run_id] = stored
-            return stored
+    def _open_run(
+        self,
+        lineage: LineageStore,
+        run: RunRecord,
+        ir: Mapping[str, Any],
+        fingerprint: CodeFingerprint | None = None,
+    ) -> RunRecord:
+        has_code = fingerprint is not None and bool(fingerprint.definitions)
+        code = (fingerprint.digest, fingerprint.to_document()) if fingerprint is not None and has_code else None
+        environment = (self.environment_digest, self.environment)
+        stored = self._runs[run.run_id] = lineage.open_run(run, ir, environment=environment, code=code)
+        if code is not None:
+            self._saved_codes.add((run.project, code[0]))
+        return stored
 
-        return self.ask(store, run)[0]
+    def end_run(self, run: RunRecord, ir: Mapping[str, Any], status: RunStatus | None) -> None:
+        """Record how a run was closed, in the store or in the spool.
+
+        Args:
+            status: None where the steps' records, which are out of reach, are to tell it when this one is replayed.
+        """
+
+        def store(lineage: LineageStore) -> None:
+            if self._has_spooled:
+                report = replay(lineage, self.artifacts)
+                report.tell()
+                self._has_spooled = report.stopped
+            if run.run_id not in self._runs:
+                self._open_run(lineage, run, ir)
+            if status is not None:
+                lineage.end_run(run.run_id, status)
+
+        if status is None or not self._record(store, None)[1]:
+            self._spool(lambda: spool.write_run_end(self.artifacts, RunEndEvent(run, ir, datetime.now(UTC), status)))
 
     def save_code(self, project: str, fingerprint: CodeFingerprint) -> None:
         """Let the store know what a fingerprint covers, so that a later miss can be explained."""
@@ -137,6 +177,8 @@ class Workspace:
         found = self.ask(lambda lineage: lineage.get_artifacts([artifact_id]).get(artifact_id), None)[0]
         if found is None:
             found = spool.find_artifact(self.artifacts, artifact_id)
+        if found is None:  # it may have been recorded from the spool between the two looks
+            found = self.ask_surely(lambda lineage: lineage.get_artifacts([artifact_id]).get(artifact_id))
         if found is not None:
             self._remember((found,))
         return found
@@ -204,48 +246,97 @@ class Workspace:
             began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
             code: what its fingerprint covers, for the replay.
         """
+
+        def store(lineage: LineageStore) -> CommitResult:
+            if run.run_id not in self._runs:  # the store was away when the step began
+                self._open_run(lineage, run, ir)
+            if self._outage.last is not None and code is not None:
+                lineage.save_code(run.project, attempt.fingerprint, code)
+            return lineage.end_attempt(run, step_run, attempt, end)
+
+        result, stored = self._record(store, CommitResult())
+        if not stored:
+            begun = replace(attempt, started_at=attempt.started_at or began_at)
+            event = AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, begun, end, code)
+            self._spool(lambda: spool.write_event(self.artifacts, event))
+        if not (result.superseded or result.deleted):
+            self._remember(end.outputs.values())
+            if spool.is_asked_for(step_run, end):
+                self._remember_outputs(step_run.step_run_id, end.outputs)
+        return result
+
+    def own_outputs(self, step_run_id: str) -> Mapping[str, ArtifactRecord] | None:
+        """What an element of a map, an expander or a gate made, where this process ran it; else None."""
+        return self._outputs.get(step_run_id)
+
+    def _record(self, operation: Callable[[LineageStore], T], otherwise: T) -> tuple[T, bool]:
+        """The same as `ask` for what must not be lost: a store that refuses is no better than one that is away."""
         try:
-            result, stored = self.ask(lambda lineage: lineage.end_attempt(run, step_run, attempt, end), CommitResult())
+            return self.ask(operation, otherwise)
         except StoreError as error:
             if self.settings.on_store_error == "fail":
                 raise
             # A password that was changed while the step ran, say. The next attempt fails at its start and tells of it;
             # what this one did is not lost.
-            _log.error("the lineage store refuses, facts go into the spool: %s", error.message)
-            result, stored = CommitResult(), False
-        if not stored:
-            attempt = replace(attempt, started_at=attempt.started_at or began_at)
-            spool.write_event(
-                self.artifacts,
-                spool.AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, attempt, end, code),
-            )
-        if not (result.superseded or result.deleted):
-            self._remember(end.outputs.values())
-        return result
+            self._outage.refused(error)
+            return otherwise, False
 
-    def ask(self, operation: Callable[[LineageStore], T], otherwise: T) -> tuple[T, bool]:
-        """The store's answer and True; `otherwise` and False while it is away and the policy is `spool`."""
+    def _spool(self, write: Callable[[], None]) -> None:
+        """Keep a fact beside the artifacts. Raises StoreError, which names both stores, where that fails too."""
+        try:
+            write()
+        except StoreError as error:
+            raise spool.recorded_nowhere(self._outage.why, error) from error
+        self._has_spooled = True
+
+    def ask(self, operation: Callable[[LineageStore], T], otherwise: T, *, though_away: bool = False) -> tuple[T, bool]:
+        """The store's answer and True; `otherwise` and False while it is away and the policy is `spool`.
+
+        Args:
+            though_away: ask also where it was found away a moment ago.
+        """
         if self.settings.on_store_error == "fail":
             return operation(self.lineage), True
-        if self.is_away:
+        if self.is_away and not though_away:
             return otherwise, False
+        began = time.monotonic()
         try:
-            return operation(self.lineage), True
+            answer = operation(self.lineage)
         except StoreUnavailableError as error:
-            self.note_away(error)
+            self.note_away(error, took_seconds=time.monotonic() - began)
             return otherwise, False
+        if though_away:
+            self._outage.end()
+        return answer, True
+
+    def ask_surely(self, operation: Callable[[LineageStore], T]) -> T:
+        """The answer to what nobody but the store knows. While it is away, it is waited for, but not for ever.
+
+        Raises:
+            StoreUnavailableError: it is away for longer than a minute; or at once, where the policy is `fail`.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        answers: list[T] = []
+        while True:
+            if self.ask(lambda lineage: answers.append(operation(lineage)), None, though_away=True)[1]:
+                return answers[0]
+            if time.monotonic() >= deadline:
+                problem = self._outage.why.diagnostics[0]
+                raise StoreUnavailableError(
+                    f"what earlier steps made is recorded in the lineage store alone, which is away: {problem.message}",
+                    why=problem.why,
+                    hint="run the step again when the store is back: with @step(retry=...) the orchestrator does it",
+                )
+            time.sleep(_PATIENT_PAUSE_SECONDS)
 
     @property
     def is_away(self) -> bool:
         """Whether the store was found away a moment ago."""
-        return time.monotonic() < self._away_until
+        return self._outage.is_on
 
-    def note_away(self, error: StoreUnavailableError) -> None:
-        """Remember that the store is away, so that not every call waits for it."""
-        if not self.is_away:
-            why = error.diagnostics[0].why
-            _log.warning("the lineage store is away, facts go into the spool: %s: %s", error.message, why)
-        self._away_until = time.monotonic() + _RETRY_AFTER_SECONDS
+    def note_away(self, error: StoreUnavailableError, *, took_seconds: float = 0.0) -> None:
+        """Remember that the store is away, so that not every call waits for it, and say so once for each cause."""
+        self._outage.begin(error, took_seconds=took_seconds)
 
     def _remember(self, records: Any) -> None:
         with self._lock:
@@ -254,12 +345,21 @@ class Workspace:
             while len(self._artifacts) > _REMEMBERED_ARTIFACTS:
                 self._artifacts.popitem(last=False)
 
+    def _remember_outputs(self, step_run_id: str, outputs: Mapping[str, ArtifactRecord]) -> None:
+        with self._lock:
+            self._outputs[step_run_id] = outputs
+            while len(self._outputs) > _REMEMBERED_ARTIFACTS:
+                self._outputs.popitem(last=False)
+
     @property
     def scratch(self) -> Path:
         """A folder of this process's own, which only this user can read; removed when the workspace is closed."""
         with self._lock:
             if self._scratch is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="zen-"))
+                try:
+                    self._scratch = Path(tempfile.mkdtemp(prefix="zen-"))
+                except OSError as error:
+                    raise scratch_failure(error) from error
             return self._scratch
 
     # -- files -----------------------------------------------------------------------------------------------------
@@ -319,7 +419,7 @@ def open_workspace(settings: Settings, *, remote: bool) -> Workspace:
     from zen_metadata.artifacts.store import ArtifactStore
 
     if remote:
-        problems = list(_find_remote_problems(settings))
+        problems = find_remote_problems(settings)
         if problems:
             raise ShimError(diagnostics=problems)
     artifacts = ArtifactStore(settings.artifact_url, allow_pickle=settings.allow_pickle)
@@ -346,46 +446,7 @@ def find_lineage_store(settings: Settings) -> LineageStore | None:
 def _open_lineage(settings: Settings) -> LineageStore:
     from zen_metadata.lineage.sql import open_lineage_store
 
-    return open_lineage_store(settings.lineage_url)
-
-
-def _find_remote_problems(settings: Settings) -> Sequence[Diagnostic]:
-    problems = [
-        Diagnostic(
-            "ZEN-S108",
-            f"a task needs {what}",
-            where=variable,
-            hint=f"set {variable} in the environment of the workers, or {key} in the stack that ZEN_STACK names",
-        )
-        for value, what, variable, key in (
-            (settings.lineage_url, "the address of the lineage store", "ZEN_LINEAGE_URL", "lineage_url"),
-            (settings.artifact_url, "the address of the artifact store", "ZEN_ARTIFACT_URL", "artifact_url"),
-            (settings.deployment, "the name of the deployment it belongs to", "ZEN_DEPLOYMENT", "deployment"),
-        )
-        if not value
-    ]
-    local = [
-        variable
-        for variable, url in (
-            ("ZEN_LINEAGE_URL", settings.lineage_url),
-            ("ZEN_ARTIFACT_URL", settings.artifact_url),
-        )
-        if url and _is_local(url)
-    ]
-    if local and not settings.shared_filesystem:
-        problems.append(
-            Diagnostic(
-                "ZEN-S109",
-                "a store lies at a path of this machine, and other workers may not see it",
-                where=", ".join(local),
-                hint="use a URL that all workers reach, or set ZEN_SHARED_FILESYSTEM=true where they share the path",
-            )
-        )
-    return problems
-
-
-def _is_local(url: str) -> bool:
-    return urlsplit(url).scheme in ("", "file", "sqlite") or Path(url).is_absolute()
+    return open_lineage_store(settings.lineage_url, openlineage=settings.openlineage)
 
 
 def _is_absolute(reference: str) -> bool:

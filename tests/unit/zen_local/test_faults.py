@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from zen_core.errors import ArtifactIntegrityError, StoreUnavailableError
-from zen_metadata.shim.spool import replay
+from zen_metadata.shim.replaying import replay
 from zen_metadata.shim.workspace import open_workspace
 
 PAIR = """
@@ -94,7 +94,7 @@ def test_a_lineage_store_that_is_away_stops_nobody_and_gets_everything_later(ben
     bench.variables = {}
     workspace = open_workspace(there, remote=False)
     try:
-        assert replay(workspace.lineage, workspace.artifacts).replayed == 2
+        assert replay(workspace.lineage, workspace.artifacts).replayed == 3, "two attempts, and that the run is over"
         assert replay(workspace.lineage, workspace.artifacts).replayed == 0
     finally:
         workspace.close()

@@ -14,8 +14,8 @@ import pytest
 
 from zen_core.contract.bindings import ConstantBinding, OutputBinding
 from zen_core.ir.specs import CacheSpec, StepSpec
+from zen_metadata.shim.replaying import replay
 from zen_metadata.shim.run_step import run_step
-from zen_metadata.shim.spool import replay
 from zen_metadata.shim.workspace import open_workspace
 
 CACHED = CacheSpec(enabled=True)
