@@ -13,7 +13,7 @@ CORE := .venvs/core/bin
 PEERS := metaflow redun zenml
 SETUP := tools/environments.py tools/bootstrap.py pyproject.toml
 
-.PHONY: help demo test check bench constraints clean lint fast-tests all-tests wheel-tests integration-tests python
+.PHONY: help demo test check bench faults constraints clean lint fast-tests all-tests wheel-tests integration-tests python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: lint all-tests wheel-tests integration-tests  ## everything, real servers 
 
 bench: $(foreach name,core airflow3 dagster prefect $(PEERS),.venvs/$(name)/ready)  ## measure the budgets, beside other frameworks
 	$(CORE)/python -m benchmarks --write
+
+faults: .venvs/core/ready  ## every fault at every point, and crowds, cut wires and clocks in full: half an hour
+	ZEN_FAULTS=full $(CORE)/python -m pytest integration_tests/faults -q -s -p no:randomly
+	$(CORE)/python -m integration_tests.faults.page
 
 constraints: | python  ## resolve the pinned sets of constraints/ again, to the newest versions that fit
 	$(PYTHON) -m tools.environments resolve

@@ -19,6 +19,7 @@ from integration_tests.services.kfp import Kfp
 from integration_tests.services.mlflow_server import MlflowServer
 from integration_tests.services.postgres import PostgresServer
 from integration_tests.services.prefect import Prefect
+from integration_tests.services.s3 import S3Server
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_RUN = pytest.StashKey[dict[str, str]]()
@@ -46,6 +47,13 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
 def mlflow_server() -> Iterator[MlflowServer]:
     """An MLflow tracking server."""
     with MlflowServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """An S3 server; create_bucket() gives each test a bucket of its own."""
+    with S3Server() as server:
         yield server
 
 
