@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from benchmarks import (
     airflow_tasks,
+    artifacts,
     commands,
     comparison,
     limits,
@@ -35,6 +36,7 @@ SUBJECTS = {
     "parsing": parsing.measure,
     "lineage": lineage_store.measure,
     "growth": lineage_growth.measure,
+    "artifacts": artifacts.measure,
     "postgresql": postgresql.measure,
     "mlflow": mlflow_drain.measure,
     "airflow": airflow_tasks.measure,

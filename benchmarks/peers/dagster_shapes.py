@@ -50,8 +50,8 @@ JOBS = {item.name: item.to_job(resource_defs=FILES) for item in (chain, fan_out,
 INSTANCE = DagsterInstance.get()
 
 
-def run(shape: str, number: int) -> None:
-    config = {"ops": {"begin": {"config": {"seed": number}}}}
+def run(shape: str, seed: int) -> None:
+    config = {"ops": {"begin": {"config": {"seed": seed}}}}
     assert JOBS[shape].execute_in_process(run_config=config, instance=INSTANCE).success
 
 

@@ -73,11 +73,9 @@ for shape in (chain, fan_out, diamond):
     Path(FOLDER, f"{shape.__name__}.py").write_text(shape())
 
 
-def run(shape: str, number: int) -> None:
-    if number == 0:
-        return  # each run is made of processes of its own: the first pays nothing alone
-    command = [sys.executable, f"{shape}.py", "--quiet", "run", "--seed", str(number), "--max-workers", "2"]
+def run(shape: str, seed: int) -> None:
+    command = [sys.executable, f"{shape}.py", "--quiet", "run", "--seed", str(seed), "--max-workers", "2"]
     subprocess.run(command, cwd=FOLDER, check=True, stdout=sys.stderr)
 
 
-report(run, caches=False, repetitions=1)
+report(run, caches=False, repetitions=1, warm=False)

@@ -51,10 +51,10 @@ def diamond(seed: int) -> dict:
     return total([left, right])
 
 
-def run(shape: str, number: int) -> None:
+def run(shape: str, seed: int) -> None:
     scheduler = Scheduler(config=Config({"backend": {"db_uri": f"sqlite:///{Path(FOLDER, f'{shape}.db')}"}}))
     scheduler.load()
-    scheduler.run({"chain": chain, "fan_out": fan_out, "diamond": diamond}[shape](number))
+    scheduler.run({"chain": chain, "fan_out": fan_out, "diamond": diamond}[shape](seed))
 
 
 report(run, caches=True)

@@ -18,23 +18,26 @@ SHAPES = ("chain", "fan_out", "diamond")
 REPETITIONS = 3
 
 
-def report(run, *, caches, repetitions=REPETITIONS):
+def report(run, *, caches, repetitions=REPETITIONS, warm=True):
     """Print milliseconds a step by shape: executed, and reused where the framework reuses results.
 
     Args:
-        run: `run(shape, number)` runs a shape; another number is another input, the same one the same.
+        run: `run(shape, seed)` runs a shape. Seeds lie so far apart that no run meets a value of another one.
+        warm: run once before, since what the first run alone pays is not a step's cost.
     """
     found = {}
-    for shape in SHAPES:
+    for place, shape in enumerate(SHAPES):
+        seeds = [(place * 10 + number) * 1_000_000 for number in range(repetitions + 1)]
         with contextlib.redirect_stdout(sys.stderr):
-            run(shape, 0)  # what the first run alone pays is not a step's cost
-            executed = min(_seconds(run, shape, 1 + number) for number in range(repetitions))
-            cached = min(_seconds(run, shape, 1) for _ in range(repetitions)) if caches else None
+            if warm:
+                run(shape, seeds[0])
+            executed = min(_seconds(run, shape, seed) for seed in seeds[1:])
+            cached = min(_seconds(run, shape, seeds[1]) for _ in range(repetitions)) if caches else None
         found[shape] = [seconds and seconds / STEPS * 1000 for seconds in (executed, cached)]
     print(json.dumps(found))
 
 
-def _seconds(run, shape, number):
+def _seconds(run, shape, seed):
     started = time.perf_counter()
-    run(shape, number)
+    run(shape, seed)
     return time.perf_counter() - started

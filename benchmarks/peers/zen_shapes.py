@@ -57,14 +57,14 @@ def diamond(seed: int = 0):
 PIPELINES: dict[str, Any] = {"chain": chain, "fan_out": fan_out, "diamond": diamond}
 
 
-def run(shape: str, number: int) -> None:
+def run(shape: str, seed: int) -> None:
     """From the pipeline's Python to the end of the run, as the others do it."""
     folder = Path(FOLDER, shape)
     folder.mkdir(exist_ok=True)
     built = PIPELINES[shape].build()
     settings = replace(load_settings(folder), root=folder, mlflow_sync="off").with_local_defaults()
     manifest = build_manifest(built.spec, built.functions, settings)
-    parameters = {"seed": number}
+    parameters = {"seed": seed}
     request = RunRequest(manifest=manifest, functions=built.functions, settings=settings, parameters=parameters)
     assert LocalAdapter().run(request).status == "completed"
 

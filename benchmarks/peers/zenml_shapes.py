@@ -47,8 +47,8 @@ def diamond(seed: int):
     total([left, right])
 
 
-def run(shape: str, number: int) -> None:
-    {"chain": chain, "fan_out": fan_out, "diamond": diamond}[shape](number)
+def run(shape: str, seed: int) -> None:
+    {"chain": chain, "fan_out": fan_out, "diamond": diamond}[shape](seed)
 
 
 report(run, caches=True, repetitions=1)
