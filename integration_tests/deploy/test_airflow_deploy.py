@@ -171,6 +171,7 @@ def test_new_code_while_a_run_is_going_on_and_the_older_files_again(
         f"{upgraded}\n\n@step\ndef archive(text: str) -> int:\n    return len(text)\n"
     )
     assert f"{REPLACED}.zen/before/manifest.json" in deploy(project, REPLACED)["changed"]
+    airflow.read_again(REPLACED)
     wait_until(lambda: "archive" in airflow.task_ids(REPLACED), 120, what="Airflow to read the new DAG")
     (markers / "hold").unlink()
     assert airflow.wait(REPLACED, between_run) == "success"
@@ -179,6 +180,7 @@ def test_new_code_while_a_run_is_going_on_and_the_older_files_again(
     assert airflow.dag(REPLACED)["timetable_description"] == schedule
 
     copy_deployed(REPLACED, older, dags_folder)
+    airflow.read_again(REPLACED)
     wait_until(lambda: "archive" not in airflow.task_ids(REPLACED), 120, what="Airflow to read the older DAG")
     back_run, state = airflow.run(REPLACED, conf)
     assert state == "success"

@@ -145,6 +145,10 @@ class Airflow:
         """The tasks of a DAG, as Airflow has read it last."""
         return {str(task["task_id"]) for task in self._call("GET", f"/dags/{quote(dag_id)}/tasks")["tasks"]}
 
+    def read_again(self, dag_id: str) -> None:
+        """Ask for the DAG's file to be read now, as the button on its page does; else it is when its turn comes."""
+        self._call("PUT", f"/parseDagFile/{self.dag(dag_id)['file_token']}")
+
     def unpause(self, dag_id: str) -> None:
         """Let the DAG run. New DAGs are not paused here."""
         self._call("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": False})
