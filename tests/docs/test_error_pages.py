@@ -18,7 +18,8 @@ WITHOUT_EXAMPLE = {
     *("ZEN-U200", "ZEN-D100", "ZEN-D200", "ZEN-A103", "ZEN-S100", "ZEN-X000"),  # of a whole family
     *("ZEN-A102", "ZEN-X100"),  # something is broken
     *("ZEN-A106", "ZEN-A107", "ZEN-A108", "ZEN-A109", "ZEN-S112"),  # an orchestrator answers
-    *("ZEN-M101", "ZEN-T100", "ZEN-T101"),  # a server does not
+    *("ZEN-M101", "ZEN-T100", "ZEN-T101", "ZEN-T110", "ZEN-T111"),  # a server does not
+    *("ZEN-M211", "ZEN-M212", "ZEN-M213", "ZEN-M214"),  # nothing is wrong
     *("ZEN-M106", "ZEN-S111", "ZEN-S113", "ZEN-S118"),
 }
 CLASSES = {

@@ -124,8 +124,8 @@ def test_lists_graphs_and_logs(ask: Ask, tmp_path: Path) -> None:
     graph = ask("lineage", "count")
     assert {node["kind"] for node in graph["nodes"]} == {"artifact", "step_run"}
     assert set().union(*graph["nodes"]) - _words("zen lineage") == set()
-    assert set(ask("store", "check")) == {"url", "problems", "sound"}
-    assert set(ask("store", "upgrade")) == {"url", "revision"}
+    assert set(ask("store", "check")) == {*("url", "sound", "schema", "problems", "notices", "counts", "checked_bytes")}
+    assert set(ask("store", "upgrade")) == {"url", "revision", "before", "backup"}
 
 
 def test_what_is_rolled_back_and_reproduced(ask: Ask) -> None:

@@ -73,7 +73,7 @@ def test_each_environment_variable_is_documented() -> None:
         name for path in SOURCES for name in re.findall(r"\bZEN_[A-Z]+(?:_[A-Z]+)*\b", path.read_text(encoding="utf-8"))
     }
     documented = set(_first_cells(_section(_page("settings.md"), "Environment variables")))
-    assert read | {"MLFLOW_TRACKING_URI"} == documented
+    assert read | {"MLFLOW_TRACKING_URI", "OPENLINEAGE_URL"} == documented
     assert set(settings._ENVIRONMENT) <= documented
 
 

@@ -64,8 +64,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "cache": "Look at the cache, or take entries out of use.",
         "gc": "Delete old versions, and the bytes that nothing refers to.",
         "forget": "Delete what an artifact holds, for good, and keep that it was there.",
-        "sync": "Record what was kept back, and bring MLflow up to date.",
-        "store": "Check or upgrade the lineage store.",
+        "sync": "Record what was kept back, and bring MLflow and OpenLineage up to date.",
+        "store": "Look after the lineage store: check, upgrade, carry over, prune.",
         "doctor": "Use each store and orchestrator once, and say what is wrong.",
     },
     "Help": {
