@@ -53,9 +53,9 @@ all-tests: .venvs/core/ready
 	$(CORE)/python -m pytest tests -q -n auto
 	$(CORE)/python -m pytest examples/breast_cancer -q
 
-wheel-tests: .venvs/core/ready  ## the tests against the built wheel instead of the source tree
+wheel-tests: .venvs/core/ready  ## the fast tests against the built wheel instead of the source tree
 	$(PYTHON) -m tools.environments wheel
-	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -n auto -o pythonpath= -p installed_only
+	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -m "not slow" -n auto -o pythonpath= -p installed_only
 
 integration-tests: $(foreach name,core airflow3 airflow211 prefect kfp dagster sqlalchemy14,.venvs/$(name)/ready)  ## the tests that start real servers
 	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs --durations=25

@@ -42,10 +42,10 @@ def _draw(figures: Sequence[Figure]) -> None:
     found = {figure.what: figure.value for figure in figures}
     names = [item.name for item in FRAMEWORKS if any(what.startswith(f"{item.name}:") for what in found)]
     drawing, axes = pyplot.subplots(figsize=(8, 4))
-    for number, (shape, shown) in enumerate(SHAPES.items()):
+    for number, shown in enumerate(SHAPES.values()):
         values = [found.get(f"{name}: step executed, {shown}", 0.0) for name in names]
         places = [place + (number - 1) * 0.27 for place in range(len(names))]
-        axes.bar(places, values, width=0.25, label=f"executed, {shown}" if shape else "")
+        axes.bar(places, values, width=0.25, label=f"executed, {shown}")
         reused = [(at, found.get(f"{name}: step cached, {shown}")) for at, name in zip(places, names, strict=True)]
         known = [(at, value) for at, value in reused if value is not None]
         label = "cached" if number == len(SHAPES) - 1 else None

@@ -237,6 +237,10 @@ def test_where_both_stores_are_full_one_error_names_both(
     project.spoil(disk.filling)
     # What it returns is stored already, since it was made before: its bytes need no room, its record does.
     again = project.run("working", 0, refresh="work")
+    disk.free()
+    project.spoil("")
+    project.run("working", 2)  # records what found room in the spool, and so leaves none for what comes
+    project.spoil(disk.filling)
     failed = project.run("failing", 1)
     disk.free()
     project.spoil("")
