@@ -34,7 +34,9 @@ _CLAIM_LINK = Statement(
     ("claimant", "claim_expires_at"),
 )
 _SAVE_LINK = Statement(update(links).where(_OF_LINK, links.c.external_id.is_(None)), ("external_id",))
-_DROP_LINK = Statement(update(links).where(_OF_LINK, links.c.external_id == bindparam("of_external")), ("external_id",))
+_DROP_LINK = Statement(
+    update(links).where(_OF_LINK, links.c.external_id == bindparam("of_external")), ("external_id", "claimant")
+)
 _FIND_LINKS = ListStatement(
     lambda items: select(links.c.subject_id, links.c.external_id).where(
         links.c.tracker == bindparam("of_tracker"), links.c.subject_id.in_(items), links.c.external_id.is_not(None)
@@ -95,7 +97,7 @@ def drop_links(work: Transaction, tracker: str, external_ids: Mapping[str, str])
     """See `LineageStore.drop_links`."""
     for subject_id, external_id in sorted(external_ids.items()):
         key = {"of_tracker": tracker, "of_subject": subject_id, "of_external": external_id}
-        work.send(_DROP_LINK, {**key, "external_id": None})
+        work.send(_DROP_LINK, {**key, "external_id": None, "claimant": None})  # free at once for who makes it anew
 
 
 def find_links(work: Transaction, tracker: str, subject_ids: Iterable[str]) -> Mapping[str, str]:
