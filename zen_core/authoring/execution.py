@@ -27,7 +27,7 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     from zen_core.client import Client
     from zen_core.compiler.compile import check_target, find_code
     from zen_core.compiler.manifest import build_manifest
-    from zen_core.errors import AdapterError, StoreUnavailableError
+    from zen_core.errors import AdapterError, NotFoundError, StoreUnavailableError
 
     built = pipeline.build()
     engine = load_adapter(LOCAL_ADAPTER)
@@ -47,8 +47,15 @@ def run_pipeline(pipeline: Pipeline[Any], parameters: Mapping[str, Any]) -> Any:
     outcome = engine.run(request)
     if outcome.error is not None:
         raise outcome.error
+    later = f"run {outcome.run_id} completed; what it did is spooled, and `zen sync` records it later"
     try:
         return Client(built.settings).run(outcome.run_id)
     except StoreUnavailableError as error:
-        error.add_note(f"run {outcome.run_id} completed; what it did is spooled, and `zen sync` records it later")
+        error.add_note(later)
         raise
+    except NotFoundError as unknown:
+        # The store was away while the run ended, and is back already.
+        why, hint = "the lineage store was away when it ended", "zen sync records it"
+        away = StoreUnavailableError("the run cannot be shown yet", why=why, hint=hint)
+        away.add_note(later)
+        raise away from unknown
