@@ -58,7 +58,7 @@ wheel-tests: .venvs/core/ready  ## the fast tests against the built wheel instea
 	PYTHONSAFEPATH=1 PYTHONPATH=tools .venvs/wheel/bin/pytest tests -q -m "not slow" -n auto -o pythonpath= -p installed_only
 
 integration-tests: $(foreach name,core airflow3 airflow211 prefect kfp dagster sqlalchemy14,.venvs/$(name)/ready)  ## the tests that start real servers
-	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rs --durations=25
+	$(CORE)/python -m pytest integration_tests -q -p no:randomly -rfEs --durations=10
 
 .venvs/%/ready: constraints/%.txt constraints/%.in $(SETUP) | python
 	$(PYTHON) -m tools.environments build $*

@@ -28,10 +28,14 @@ class Comparison:
             self.rows.append((engine, step["name"], digests or "-", f"{step['status']}{attempts}"))
 
     def lines(self) -> list[str]:
-        """The table, the engines below each other for each step."""
-        head = ("engine", "step", "digest", "status")
-        steps = list(dict.fromkeys(row[1] for row in self.rows))
-        rows = [head, *sorted(self.rows, key=lambda row: steps.index(row[1]))]
+        """The table: what engines agree on is one line, with all of them."""
+        agreed: dict[tuple[str, str, str], list[str]] = {}
+        for engine, *what in self.rows:
+            agreed.setdefault((what[0], what[1], what[2]), []).append(engine)
+        head = ("step", "digest", "status", "engines")
+        steps = list(dict.fromkeys(step for step, *_ in agreed))
+        rows = [(*what, ", ".join(engines)) for what, engines in agreed.items()]
+        rows = [head, *sorted(rows, key=lambda row: steps.index(row[0]))]
         widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return [*lines, "", *self.notes]
