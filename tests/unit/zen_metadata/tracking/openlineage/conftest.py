@@ -6,6 +6,7 @@ import enum
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import sys
 import threading
@@ -223,6 +224,9 @@ class Specification:
 
     Those of the specification are made from the client's classes, which OpenLineage generates from its schemas: fields,
     types, what must be there, under the schemas' own addresses. Those of Zen are the published ones.
+
+    With ZEN_OPENLINEAGE_SPEC set to the `spec` folder of OpenLineage's repository, its files take the place of what was
+    made, each under the address and version that it says it has.
     """
 
     def __init__(self) -> None:
@@ -232,6 +236,8 @@ class Specification:
             for _, kind in inspect.getmembers(importlib.import_module(f"{generated.__name__}.{module.name}")):
                 if inspect.isclass(kind) and attr.has(kind) and hasattr(kind, "_get_schema"):
                     self._add(kind)
+        self.published = self._read_published(os.environ.get("ZEN_OPENLINEAGE_SPEC"))
+        self._documents.update(self.published)
         zen_facets = json.loads(ZEN_FACETS.read_text(encoding="utf-8"))
         Draft202012Validator.check_schema(zen_facets)
         self._documents[zen_facets["$id"]] = zen_facets
@@ -258,6 +264,12 @@ class Specification:
             for kind in kinds:
                 for facet in holder.get(kind, {}).values():
                     yield facet["_schemaURL"], self.problems(facet["_schemaURL"], facet)
+
+    def _read_published(self, folder: str | None) -> dict[str, dict[str, Any]]:
+        documents = (
+            [json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).rglob("*.json")] if folder else []
+        )
+        return {item["$id"]: item for item in documents if item.get("$id") in self._documents}
 
     def _add(self, kind: type) -> str:
         """Describe a class and those that it uses; answer with the address."""

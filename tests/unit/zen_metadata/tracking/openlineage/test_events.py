@@ -45,6 +45,7 @@ def test_all_events_are_valid_under_every_schema_that_they_name(
             problems += [f"{event['eventType']} {event['job']['name']}: {schema}: {problem}" for problem in found]
     with capsys.disabled():
         print(f"\nOpenLineage: {len(receiver.events)} events, {report.total()} checks, {len(problems)} problems")
+        print(f"  files of the specification: {len(specification.published)}")
         for (kind, schema), count in sorted(report.items()):
             print(f"  {kind:9} {schema:36} {count:4} valid")
     assert problems == []
