@@ -26,6 +26,8 @@ from benchmarks import (
     parsing,
     postgresql,
     prefect_tasks,
+    step_growth,
+    writers,
 )
 from benchmarks.report import Figure, show
 
@@ -34,10 +36,12 @@ SUBJECTS = {
     "local": local_engine.measure,
     "commands": commands.measure,
     "parsing": parsing.measure,
+    "steps": step_growth.measure,
     "lineage": lineage_store.measure,
     "growth": lineage_growth.measure,
     "artifacts": artifacts.measure,
     "postgresql": postgresql.measure,
+    "writers": writers.measure,
     "mlflow": mlflow_drain.measure,
     "airflow": airflow_tasks.measure,
     "prefect": prefect_tasks.measure,

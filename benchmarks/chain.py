@@ -20,20 +20,36 @@ def finish(previous: dict[str, int]) -> int:
     return previous["count"]
 
 
-@pipeline
-def chain_of_100(seed: int = 0):
+def chain(seed: int, steps: int):
     value = begin(seed)
-    for _ in range(98):
+    for _ in range(steps - 2):
         value = count(value)
     finish(value)
+
+
+@pipeline
+def chain_of_10(seed: int = 0):
+    chain(seed, 10)
 
 
 @pipeline
 def chain_of_20(seed: int = 0):
-    value = begin(seed)
-    for _ in range(18):
-        value = count(value)
-    finish(value)
+    chain(seed, 20)
+
+
+@pipeline
+def chain_of_100(seed: int = 0):
+    chain(seed, 100)
+
+
+@pipeline
+def chain_of_1000(seed: int = 0):
+    chain(seed, 1_000)
+
+
+@pipeline
+def chain_of_10000(seed: int = 0):
+    chain(seed, 10_000)
 
 
 @pipeline

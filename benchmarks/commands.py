@@ -17,7 +17,7 @@ REPETITIONS = 7
 
 def measure() -> list[Figure]:
     """Each beyond what bare Python costs where the budget says so."""
-    bare = _best(["-c", "pass"])
+    bare = best(["-c", "pass"])
     with tempfile.TemporaryDirectory(prefix="zen-bench-") as folder:
         project = Path(folder)
         (project / "zen.toml").write_text('project = "bench"\n')
@@ -25,11 +25,11 @@ def measure() -> list[Figure]:
         (project / "empty.py").write_text("")
         compile_command = ["-m", "zen_core.cli", "compile", "chain.py:chain_of_100", "--for", "airflow", "--out", "out"]
         return [
-            Figure("import zen_core, above bare Python", _best(["-c", "import zen_core"]) - bare, "ms", 60),
-            Figure("zen --help, above bare Python", _best(["-m", "zen_core.cli", "--help"]) - bare, "ms", 200),
+            Figure("import zen_core, above bare Python", best(["-c", "import zen_core"]) - bare, "ms", 60),
+            Figure("zen --help, above bare Python", best(["-m", "zen_core.cli", "--help"]) - bare, "ms", 200),
             Figure("cold zen run, 3 steps, whole process", _cold_run(project), "ms", 1000),
             Figure(
-                "zen compile --for airflow, 100 steps, whole process", _best(compile_command, cwd=project), "ms", 600
+                "zen compile --for airflow, 100 steps, whole process", best(compile_command, cwd=project), "ms", 600
             ),
         ]
 
@@ -49,9 +49,10 @@ def _cold_run(project: Path) -> float:
     return min(times)
 
 
-def _best(arguments: list[str], cwd: Path | None = None) -> float:
+def best(arguments: list[str], cwd: Path | None = None, repetitions: int = REPETITIONS) -> float:
+    """Milliseconds that a process of Python with these arguments takes."""
     _time(arguments, cwd=cwd)  # the first one writes bytecode
-    return min(_time(arguments, cwd=cwd) for _ in range(REPETITIONS))
+    return min(_time(arguments, cwd=cwd) for _ in range(repetitions))
 
 
 def _time(arguments: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None) -> float:

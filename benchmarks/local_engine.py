@@ -53,17 +53,17 @@ def measure_map() -> tuple[float, float]:
     executed, cached = [], []
     for _ in range(2):
         with tempfile.TemporaryDirectory(prefix="zen-bench-") as folder:
-            executed.append(_run(chain.map_of_1000, Path(folder), "") / ELEMENTS * 1000)
-            cached.append(_run(chain.map_of_1000, Path(folder), "") / ELEMENTS * 1000)
+            executed.append(run_once(chain.map_of_1000, Path(folder), "") / ELEMENTS * 1000)
+            cached.append(run_once(chain.map_of_1000, Path(folder), "") / ELEMENTS * 1000)
     return min(executed), min(cached)
 
 
 def run_chain(folder: Path, lineage_url: str) -> float:
     """Run the chain once, with its artifacts below `folder`; milliseconds a step."""
-    return _run(chain.chain_of_100, folder, lineage_url) / STEPS * 1000
+    return run_once(chain.chain_of_100, folder, lineage_url) / STEPS * 1000
 
 
-def _run(pipeline: Any, folder: Path, lineage_url: str) -> float:
+def run_once(pipeline: Any, folder: Path, lineage_url: str) -> float:
     """Run a pipeline once; seconds."""
     built = pipeline.build()
     settings = replace(load_settings(folder), root=folder, mlflow_sync="off", lineage_url=lineage_url)
