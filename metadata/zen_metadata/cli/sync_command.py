@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -130,16 +130,22 @@ def run_sync(settings: Settings, *, only_due: bool = False, stop: Stop | None = 
     """One pass: the spool first, so that what was in it is projected too.
 
     Raises:
-        NotFoundError: the project has no store yet.
+        NotFoundError: the project has no store yet, and nothing waits to be recorded.
         StoreError: a store refuses.
     """
+    from zen_metadata.lineage.sql import open_lineage_store
     from zen_metadata.query.stores import ReadStores
     from zen_metadata.shim.replaying import replay
+    from zen_metadata.shim.spool import describe_spool
     from zen_metadata.tracking.projections import sync_projections
 
     stores = ReadStores(settings)
     try:
-        replayed = replay(stores.lineage, stores.artifacts)
+        if describe_spool(stores.artifacts).waiting:  # facts are worth a store, where there is none yet
+            with closing(open_lineage_store(settings.lineage_url, openlineage=settings.openlineage)) as lineage:
+                replayed = replay(lineage, stores.artifacts)
+        else:
+            replayed = replay(stores.lineage, stores.artifacts)
     finally:
         stores.close()
     error = "\n".join(filter(None, (*replayed.refused, replayed.error)))

@@ -259,13 +259,13 @@ class Client:
         if not known:
             return NotFoundError(
                 f"project {self.settings.project!r} has no runs yet",
-                hint="zen run PIPELINE makes the first one",
+                hint=self._stores.hint_with_spool("zen run PIPELINE makes the first one"),
             )
         near = sorted(known, key=lambda record: -_common_length(record.run_id, run_id.lower()))[:3]
         listed = ", ".join(f"{record.run_id[:8]} ({record.pipeline})" for record in near)
         return NotFoundError(
             f"there is no run {run_id!r} in project {self.settings.project!r}",
-            hint=f"the nearest: {listed}; zen runs lists all",
+            hint=self._stores.hint_with_spool(f"the nearest: {listed}; zen runs lists all"),
         )
 
     def _refuse_unknown_pipeline(self, pipeline: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zen_core.contract.settings import Settings, without_credentials
-from zen_core.errors import NotFoundError
+from zen_core.errors import NotFoundError, StoreError
 from zen_metadata.lineage.records import ArtifactRecord
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ReadStores:
             raise NotFoundError(
                 f"project {self.settings.project!r} has no runs yet",
                 where=url.removeprefix(_SQLITE_PREFIX),
-                hint="zen run PIPELINE makes the first one; -C DIR reads another project",
+                hint=self.hint_with_spool("zen run PIPELINE makes the first one; -C DIR reads another project"),
             )
         store: LineageStore = open_lineage_store(url, create=False, openlineage=self.settings.openlineage)
         return store
@@ -52,6 +52,19 @@ class ReadStores:
         from zen_metadata.artifacts.store import ArtifactStore
 
         return ArtifactStore(self.settings.artifact_url, allow_pickle=self.settings.allow_pickle)
+
+    def hint_with_spool(self, hint: str) -> str:
+        """What to do where a run is not known; first of all `zen sync`, where facts wait in the spool."""
+        from zen_metadata.shim.spool import describe_spool
+
+        try:
+            waiting = describe_spool(self.artifacts).waiting
+        except StoreError:  # the error that this is a part of says enough
+            return hint
+        if not waiting:
+            return hint
+        facts = "1 fact that waits" if waiting == 1 else f"{waiting} facts that wait"
+        return f"zen sync records {facts} in the spool since the lineage store was away; else: {hint}"
 
     def close(self) -> None:
         """Close what was opened. A later question opens it again."""

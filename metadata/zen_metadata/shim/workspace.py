@@ -75,6 +75,8 @@ class Workspace:
         self._has_spooled = False
         self._lock = threading.Lock()
         self._runs: dict[str, RunRecord] = {}
+        self._begun_away: dict[str, datetime] = {}
+        """When runs began that the store had not heard of, by this machine's clock."""
         self._artifacts: OrderedDict[str, ArtifactRecord] = OrderedDict()
         self._outputs: OrderedDict[str, Mapping[str, ArtifactRecord]] = OrderedDict()
         self._file_digests: dict[tuple[str, str], str] = {}
@@ -108,7 +110,7 @@ class Workspace:
         return self._heartbeat
 
     def open_run(self, run: RunRecord, ir: Mapping[str, Any], fingerprint: CodeFingerprint | None = None) -> RunRecord:
-        """The run as it is stored; as it was given while the store is away.
+        """The run as it is stored; while the store is away, as it was given, and begun when it was first asked for.
 
         Args:
             fingerprint: of the step that is about to run, which is then stored by the way: see `save_code`.
@@ -116,7 +118,10 @@ class Workspace:
         known = self._runs.get(run.run_id)
         if known is not None:
             return known
-        return self.ask(lambda lineage: self._open_run(lineage, run, ir, fingerprint), run)[0]
+        stored, is_stored = self.ask(lambda lineage: self._open_run(lineage, run, ir, fingerprint), run)
+        if is_stored or run.started_at is not None:
+            return stored
+        return replace(run, started_at=self._begun_away.setdefault(run.run_id, datetime.now(UTC)))
 
     def _open_run(
         self,
@@ -243,20 +248,25 @@ class Workspace:
         With the policy `spool` nothing that a step did is lost: not even where the store refuses by now.
 
         Args:
-            began_at: by this machine's clock; tells the attempt's place among others when it is replayed later.
+            began_at: by this machine's clock; tells the attempt's place among others where the store did not hear of
+                its beginning.
             code: what its fingerprint covers, for the replay.
         """
+
+        begun = replace(attempt, started_at=attempt.started_at or began_at)
 
         def store(lineage: LineageStore) -> CommitResult:
             if run.run_id not in self._runs:  # the store was away when the step began
                 self._open_run(lineage, run, ir)
-            if self._outage.last is not None and code is not None:
+            if self._outage.last is None:
+                return lineage.end_attempt(run, step_run, attempt, end)
+            if code is not None:
                 lineage.save_code(run.project, attempt.fingerprint, code)
-            return lineage.end_attempt(run, step_run, attempt, end)
+            # What takes a recorded result begins where it ends.
+            return lineage.end_attempt(run, step_run, attempt if end.status == "cached" else begun, end)
 
         result, stored = self._record(store, CommitResult())
         if not stored:
-            begun = replace(attempt, started_at=attempt.started_at or began_at)
             event = AttemptEvent(run, ir, self.environment_digest, self.environment, step_run, begun, end, code)
             self._spool(lambda: spool.write_event(self.artifacts, event))
         if not (result.superseded or result.deleted):

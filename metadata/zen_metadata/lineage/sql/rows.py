@@ -25,10 +25,16 @@ ATTEMPT_COLUMNS = columns_of(attempts, AttemptRecord)
 ARTIFACT_COLUMNS = columns_of(artifacts, ArtifactRecord)
 
 
+def _not_after(latest: datetime, time: datetime | None) -> datetime:
+    """A time that a worker noted while the store was away, whose clock may be ahead."""
+    # One without a zone is refused when it is written.
+    return latest if time is None else time if time.tzinfo is None else min(time, latest)
+
+
 def run_values(run: RunRecord, now: datetime) -> dict[str, Any]:
     """A row of `runs`."""
     values = {column.name: getattr(run, column.name) for column in RUN_COLUMNS}
-    values["started_at"] = run.started_at or now
+    values["started_at"] = _not_after(now, run.started_at)
     return values
 
 
@@ -50,7 +56,7 @@ def attempt_values(attempt: AttemptRecord, number: int, now: datetime) -> dict[s
     values.update(
         number=number,
         status="running",
-        started_at=attempt.started_at or now,
+        started_at=_not_after(now, attempt.started_at),
         heartbeat_at=now,
         ended_at=None,
         max_age_seconds=None,

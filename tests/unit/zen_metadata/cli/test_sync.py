@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -84,3 +86,23 @@ def test_again_for_a_run_that_is_not_there(project):
     result = project.zen("sync", "--again", "ffff")
     assert result.exit_code == 2
     assert "ffff" in result.stderr
+
+
+def test_a_run_that_only_the_spool_knows_is_recorded_with_its_own_times_where_no_store_was(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with monkeypatch.context() as away:
+        away.setenv("ZEN_LINEAGE_URL", "postgresql://zen@127.0.0.1:1/zen")
+        run = project.run()
+    unknown = project.zen("show", run["run_id"])
+    assert unknown.exit_code == 2
+    assert "zen sync records 4 facts that wait in the spool since the lineage store was away" in unknown.stderr
+    time.sleep(0.05)
+    before = datetime.now(UTC)
+    assert project.json("sync")["recorded"] == 4
+    shown = project.json("show", run["run_id"])
+    times = [
+        datetime.fromisoformat(item[key]) for item in (shown, *shown["steps"]) for key in ("started_at", "ended_at")
+    ]
+    assert times[0] == min(times)
+    assert times[1] == max(times) < before
+    assert all(start <= end for start, end in zip(times[::2], times[1::2], strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -104,3 +105,22 @@ def test_spooled_facts_are_shown_by_show_and_doctor_until_they_are_recorded(
     assert "spooled" not in engine.shown.to_json()
     (check,) = [check for check in examine(engine.settings, ()) if check.component == "spool"]
     assert (check.problem, "empty" in check.detail) == (None, True)
+
+
+def test_a_step_that_began_before_the_store_was_back_took_as_long_as_it_took(engine, make_code) -> None:
+    recorded = engine.workspace
+    engine.workspace = open_workspace(replace(engine.settings, lineage_url=NOWHERE), remote=False)
+
+    def work() -> int:
+        time.sleep(0.2)
+        engine.workspace._lineage = recorded.lineage  # what the address names by now
+        engine.workspace._outage.end()
+        return 2
+
+    engine.run(make_code("work", work), close=False)
+    engine.workspace = recorded
+    (step,) = engine.shown.states
+    assert step.status == "completed"
+    assert step.ended_at is not None
+    assert (step.ended_at - step.started_at).total_seconds() >= 0.2
+    assert engine.shown.record.started_at <= step.started_at
