@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -18,35 +19,49 @@ _SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 Token = str | int | float | bool | None | list[Any]
 
 
-def tokens_of(tree: ast.AST, parts: Mapping[str, Any]) -> Iterator[Token]:
+def tokens_of(tree: ast.AST, parts: Mapping[str, Any]) -> list[Token]:
     """The tree in prefix order, with `parts` for these fields of its root.
 
-    An explicit stack: generated code may be nested deeper than Python recurses.
+    An explicit stack: generated code may be nested deeper than Python recurses. It meets each name and each operator of
+    a project, so the most frequent kinds come first.
     """
+    tokens: list[Token] = []
     waiting: list[Any] = [tree]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, ast.Constant):
-            yield ["constant", *_constant(item.value)]
+        kind: Any = type(item)
+        if kind is str:
+            tokens.append(item)
+        elif kind is ast.Name:
+            tokens += ("(Name", ".id", item.id, ")")
+        elif kind is ast.Constant:
+            tokens.append(["constant", *_constant(item.value)])
+        elif kind is list:
+            tokens.append("[")
+            waiting.append("]")
+            waiting.extend(reversed(item))
         elif isinstance(item, ast.AST):
-            yield f"({type(item).__name__}"
+            tokens.append(f"({kind.__name__}")
             waiting.append(")")
-            for name in reversed(item._fields):
+            for name, label in _fields_of(kind):
                 value = getattr(item, name, None)
                 if item is tree:
                     value = parts.get(name, value)
                 elif isinstance(item, ast.JoinedStr):
                     value = _merged(item.values)
-                if name not in _SKIPPED_FIELDS and value is not None and value != []:
-                    waiting += (value, f".{name}")
-        elif isinstance(item, list):
-            yield "["
-            waiting.append("]")
-            waiting.extend(reversed(item))
+                if value is not None and value != []:
+                    waiting += (value, label)
         elif item is None:  # a gap within a list: a dict display's `**x`, a keyword-only argument without default
-            yield None
+            tokens.append(None)
         else:
-            yield item if isinstance(item, (str, int)) else repr(item)
+            tokens.append(item if isinstance(item, (str, int)) else repr(item))
+    return tokens
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The fields that count, the last one first, each with its token."""
+    return tuple((name, f".{name}") for name in reversed(kind._fields) if name not in _SKIPPED_FIELDS)
 
 
 def digest_tokens(tokens: list[Token]) -> str:

@@ -255,7 +255,7 @@ class LiveCode:
 
             try:  # of a notebook
                 text = inspect.getsource(cls)
-                return [cls.__qualname__, digest_tokens([*tokens_of(ast.parse(inspect.cleandoc(text)), {})])]
+                return [cls.__qualname__, digest_tokens(tokens_of(ast.parse(inspect.cleandoc(text)), {}))]
             except (OSError, TypeError, SyntaxError):
                 return [cls.__qualname__]
         self._walk.externals.add(cls.__module__)

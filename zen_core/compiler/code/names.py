@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPENS_SCOPE = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS)
+_BINDS = frozenset(
+    {*_OPENS_SCOPE, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
+)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_WITHOUT_NAMES = frozenset({"ctx", "op", "ops", "type_comment", "kind"})
 _RUNS_TEXT = frozenset({"exec", "eval", "compile", "__import__", "globals", "vars", "builtins.exec", "builtins.eval"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
@@ -83,13 +89,16 @@ def bound_names(statements: Iterable[ast.AST]) -> Iterator[str]:
     """The names that statements bind where they stand, in no function or class within them."""
     waiting = list(statements)
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        node: Any = waiting.pop()
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is not ast.Load:
+                yield node.id
+        elif kind not in _BINDS:
+            waiting += children(node)
+        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             yield node.name
             waiting += node.decorator_list
-        elif isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                yield node.id
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ExceptHandler):
@@ -97,17 +106,32 @@ def bound_names(statements: Iterable[ast.AST]) -> Iterator[str]:
             waiting += node.body
         elif isinstance(node, (ast.MatchAs, ast.MatchStar)):
             yield from [node.name] if node.name else []
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting += children(node)
         elif isinstance(node, ast.MatchMapping):
             yield from [node.rest] if node.rest else []
-            waiting.extend(ast.iter_child_nodes(node))
-        elif isinstance(node, ast.Lambda):
-            continue
+            waiting += children(node)
         elif isinstance(node, _COMPREHENSIONS):
             # a walrus in it binds outside of it
-            waiting.extend(inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting += (inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+        # and a lambda binds nothing
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """What stands within a node and may refer to something: no operators, no contexts."""
+    found: list[ast.AST] = []
+    kind: Any = type(node)
+    for name in _fields_of(kind):
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += (item for item in value if isinstance(item, ast.AST))
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[str, ...]:
+    return tuple(name for name in kind._fields if name not in _WITHOUT_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +155,12 @@ class _Collector:
         self._open(root, None, parts) if isinstance(root, _OPENS_SCOPE) else self._children(root, None, False, parts)
         while self._waiting:
             node, scope, typed = self._waiting.pop()
-            if isinstance(node, list):
-                self._waiting.extend((item, scope, typed) for item in reversed(node))
-            elif isinstance(node, _OPENS_SCOPE):
+            kind: Any = type(node)
+            if kind is list:
+                self._waiting += [(item, scope, typed) for item in reversed(node)]
+            elif kind is ast.Name or kind is ast.Attribute:
+                self._name(node, scope, typed)
+            elif kind in _OPENS_SCOPE:
                 self._open(node, scope, {})
             elif isinstance(node, ast.AST):
                 self._visit(node, scope, typed)
@@ -202,9 +229,7 @@ class _Collector:
     # -- nodes -------------------------------------------------------------------------------------------------------
 
     def _visit(self, node: ast.AST, scope: _Scope | None, typed: bool) -> None:
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            self._name(node, scope, typed)
-        elif isinstance(node, ast.Call):
+        if isinstance(node, ast.Call):
             self._call(node, scope)
             self._children(node, scope, typed, {})
         elif isinstance(node, ast.Constant):
@@ -231,9 +256,12 @@ class _Collector:
             self._children(node, scope, typed, {})
 
     def _children(self, node: ast.AST, scope: _Scope | None, typed: bool, parts: Mapping[str, Any]) -> None:
-        for name in reversed(node._fields):
-            value = parts.get(name, getattr(node, name, None))
-            if isinstance(value, (list, ast.AST)):
+        kind: Any = type(node)
+        for name in reversed(_fields_of(kind)):
+            value = getattr(node, name, None)
+            if parts:
+                value = parts.get(name, value)
+            if isinstance(value, (list, ast.AST)) and (typed or type(value) is not ast.Constant):
                 self._waiting.append((value, scope, typed))
 
     def _name(self, node: ast.Name | ast.Attribute, scope: _Scope | None, typed: bool) -> None:
@@ -319,8 +347,9 @@ def _own_statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         node = waiting.pop()
         if isinstance(node, ast.stmt):
             yield node
-        if isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)) and not isinstance(node, _OPENS_SCOPE):
-            waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+        if isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)) and type(node) not in _OPENS_SCOPE:
+            for name in _BLOCKS:
+                waiting += getattr(node, name, ())
 
 
 def _joined(base: str, attributes: Iterable[str]) -> str:

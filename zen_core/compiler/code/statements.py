@@ -149,7 +149,7 @@ def merged(found: Iterable[Names]) -> Names:
 
 
 def _read_decorator(node: ast.expr) -> Decorator:
-    return Decorator(decorator_path(node), digest_tokens([*tokens_of(node, {})]), names_in(ast.Expression(node), {}))
+    return Decorator(decorator_path(node), digest_tokens(tokens_of(node, {})), names_in(ast.Expression(node), {}))
 
 
 def _learns_of_subclasses(node: ast.ClassDef) -> bool:
