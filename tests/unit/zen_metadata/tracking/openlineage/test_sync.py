@@ -210,10 +210,11 @@ def test_a_target_that_is_not_set_is_said() -> None:
 
 
 def test_a_run_that_was_stopped_is_aborted(
-    new_run: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, receiver: Any
+    new_run: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, receiver: Any, specification: Any
 ) -> None:
     chosen = _record(new_run, settings, monkeypatch, receiver.url, _stop)
     assert sync(chosen).error == ""
+    assert [specification.problems(event["schemaURL"], event) for event in receiver.events] == [[]] * 6
     assert _told(receiver) == [
         *WHOLE[:4],
         ("ABORT", "training.train"),
