@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, text
 
 from zen_metadata.lineage.retention import OldRun, OldRuns
-from zen_metadata.lineage.sql.retention import PIN
+from zen_metadata.lineage.sql.retention import PIN, TRACKERS
 from zen_metadata.lineage.sql.statements import ListStatement, Statement
 from zen_metadata.lineage.sql.tables import (
     applied_events,
@@ -199,10 +199,12 @@ def _delete(column: Any, *conditions: Any) -> ListStatement:
     return ListStatement(lambda items: delete(column.table).where(column.in_(items), *conditions))
 
 
+# Each by its name, since the key of a link begins with it.
+_IS_SHOWN = or_(*(links.c.tracker == tracker for tracker in TRACKERS))
 _DELETE_ARTIFACTS = _delete(artifacts.c.artifact_id)
 _OF_ATTEMPTS = (
     *(_delete(table.c.attempt_id) for table in (attempt_inputs, attempt_outputs, metrics, params)),
-    _delete(links.c.subject_id, links.c.tracker != PIN),
+    _delete(links.c.subject_id, _IS_SHOWN),
     _delete(applied_events.c.event_id),
 )
 _DELETE_ATTEMPTS = _delete(attempts.c.attempt_id)
@@ -265,7 +267,7 @@ def delete_run(work: Transaction, run_id: str) -> bool:
 
 
 _RUN_HAS_STEPS = Statement(select(step_runs.c.step_run_id).where(step_runs.c.run_id == _OF_RUN).limit(1))
-_DELETE_LINKS = _delete(links.c.subject_id, links.c.tracker != PIN)
+_DELETE_LINKS = _delete(links.c.subject_id, _IS_SHOWN)
 _DELETE_PINS = ListStatement(
     lambda items: delete(links).where(
         links.c.tracker == PIN, func.substr(links.c.subject_id, 1, _RUN_ID_LENGTH).in_(items)

@@ -348,6 +348,7 @@ cache_entries = _table(
     Column("nondeterministic", Boolean, nullable=False),
     _time("invalidated_at"),
     Index("ix_zen_cache_entries_created", "project", "created_at"),
+    Index("ix_zen_cache_entries_attempt", "attempt_id"),  # else each attempt that is deleted would read all entries
     clustered=True,
 )
 leases = _table(

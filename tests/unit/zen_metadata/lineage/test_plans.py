@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ class Facts:
         attempt = self.story.attempt(step_run, f"sha256:{status}")
         start = self.story.start(step_run, attempt)
         self.story.end(self.run, step_run, attempt, status, lease=start.lease)
+
+    def delete_attempts(self) -> None:
+        """Those of a run that nothing needs any more."""
+        self.store.bury(self.ids, TOMBSTONE)
+        self.store.finish_outbox([row.outbox_id for row in self.store.pending_outbox()])
+        assert self.store.delete_attempts(self.run.run_id, before=datetime.now(UTC) + timedelta(days=1))
 
 
 Call = Callable[[Facts], object]
@@ -143,6 +149,8 @@ CALLS: dict[str, list[Call]] = {
         lambda f: f.store.list_cache_entries("shop", pipeline="train", step="fit", limit=10),
     ],
     "invalidate_cache_entries": [lambda f: f.store.invalidate_cache_entries("shop", ["sha256:fit"])],
+    "delete_attempts": [lambda f: f.delete_attempts()],
+    "delete_run": [lambda f: f.store.delete_run(f.run.run_id)],
     "find_cache_use": [lambda f: f.store.find_cache_use("shop", since=NOON)],
 }
 READS_ALL = {
@@ -153,8 +161,6 @@ READS_ALL = {
     "has_projected": "once before a drain, where the first row that was projected answers",
     "request_projection": "zen sync --again: on demand, and for all runs of the project where it says so",
     "find_old_runs": "zen store prune",
-    "delete_attempts": "zen store prune",
-    "delete_run": "zen store prune",
     "delete_traces": "zen store prune",
     "delete_done_events": "zen store prune",
     "find_unnamed_documents": "zen store prune",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import UniqueConstraint, delete, inspect, text
 from sqlalchemy.engine import make_url
 
 from zen_core.errors import SchemaVersionError, StoreError
@@ -72,6 +72,16 @@ def test_migrations_equal_the_tables(tmp_path: Path) -> None:
         for path in (tmp_path / "made.db", tmp_path / "migrated.db")
     ]
     assert clustered[0] == clustered[1]
+
+
+def test_what_refers_to_a_row_is_found_along_an_index() -> None:
+    """Else each row that is deleted would have the database read the whole table that refers to it."""
+    without = []
+    for table in metadata.sorted_tables:
+        beginnings = {index.columns[0].name for index in table.indexes} | {table.primary_key.columns[0].name}
+        beginnings |= {item.columns[0].name for item in table.constraints if isinstance(item, UniqueConstraint)}
+        without += [str(key.parent) for key in table.foreign_keys if key.parent.name not in beginnings]
+    assert without == []
 
 
 def test_all_revisions_are_known() -> None:

@@ -19,6 +19,7 @@ _INDEXES = (
     ("ix_zen_artifacts_created", "zen_artifacts", ("project", "kind", "created_at"), ""),
     ("ix_zen_artifact_names_name", "zen_artifact_names", ("project", "name", "pipeline"), ""),
     ("ix_zen_cache_entries_created", "zen_cache_entries", ("project", "created_at"), ""),
+    ("ix_zen_cache_entries_attempt", "zen_cache_entries", ("attempt_id",), ""),
     ("ix_zen_links_external", "zen_links", ("external_id", "tracker"), ""),
 )
 
