@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -130,6 +131,7 @@ def test_shims_of_the_version_before_go_on_during_and_after_an_upgrade(old_url: 
                 written[0] += 1
                 shim.write(written[0])
                 after += upgraded.is_set()
+                time.sleep(0.001)  # as between steps: one that never pauses leaves nobody else the lock
                 if written[0] == 5:
                     enough.set()
         except BaseException as error:
@@ -149,7 +151,7 @@ def test_shims_of_the_version_before_go_on_during_and_after_an_upgrade(old_url: 
     assert checking.check(old_url).problems == ()
     store = open_lineage_store(old_url, create=False)
     # Nothing is lost, and what the earlier version wrote is to be projected as ever.
-    rows = store.pending_outbox(projection="mlflow", limit=10_000)
+    rows = store.pending_outbox(projection="mlflow", limit=1_000_000)
     assert sorted(row.attempt_id or "" for row in rows) == sorted(f"a{n}" for n in range(written[0] + 1))
     assert len(store.get_step_runs(RUN_ID)) == written[0] + 1
     story = Story(store, old_url)
