@@ -316,6 +316,10 @@ class CommitResult:
     nondeterministic: bool = False
 
 
+PROJECTIONS = ("mlflow", "openlineage")
+"""Where facts are shown: names in the outbox, and of the links to what stands there for a run, step run or attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
     """A fact that is still to be projected: to MLflow, or whatever `projection` names.

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, text
 
+from zen_metadata.lineage.records import PROJECTIONS
 from zen_metadata.lineage.retention import OldRun, OldRuns
-from zen_metadata.lineage.sql.retention import PIN, TRACKERS
+from zen_metadata.lineage.sql.retention import PIN
 from zen_metadata.lineage.sql.statements import ListStatement, Statement
 from zen_metadata.lineage.sql.tables import (
     applied_events,
@@ -178,7 +179,7 @@ _WAITING_OF_RUN = Statement(
     select(func.count().label("count")).where(outbox.c.run_id == _OF_RUN, outbox.c.done_at.is_(None))
 )
 _LATEST_ATTEMPTS = Statement(
-    select(attempts.c.attempt_id, attempts.c.cache_key, attempts.c.project)
+    select(attempts.c.attempt_id, attempts.c.step_run_id, attempts.c.cache_key, attempts.c.project)
     .select_from(_WITH_STEP_RUN)
     .where(step_runs.c.run_id == _OF_RUN)
     # What was made of something goes before it: nothing is left whose input leads nowhere.
@@ -199,14 +200,14 @@ def _delete(column: Any, *conditions: Any) -> ListStatement:
     return ListStatement(lambda items: delete(column.table).where(column.in_(items), *conditions))
 
 
-# Each by its name, since the key of a link begins with it.
-_IS_SHOWN = or_(*(links.c.tracker == tracker for tracker in TRACKERS))
+# All but pins, each by its name: the key of a link begins with it.
+_IS_SHOWN = or_(*(links.c.tracker == projection for projection in PROJECTIONS))
 _DELETE_ARTIFACTS = _delete(artifacts.c.artifact_id)
 _OF_ATTEMPTS = (
     *(_delete(table.c.attempt_id) for table in (attempt_inputs, attempt_outputs, metrics, params)),
-    _delete(links.c.subject_id, _IS_SHOWN),
     _delete(applied_events.c.event_id),
 )
+_DELETE_LINKS = _delete(links.c.subject_id, _IS_SHOWN)
 _DELETE_ATTEMPTS = _delete(attempts.c.attempt_id)
 _OF_KEY = tuple(
     Statement(
@@ -243,6 +244,7 @@ def delete_attempts(work: Transaction, run_id: str, before: datetime) -> int | N
     _send(work, _DELETE_ARTIFACTS, [row.artifact_id for row in work.rows_in(_MADE, ids)])
     for statement in _OF_ATTEMPTS:
         _send(work, statement, ids)
+    _send(work, _DELETE_LINKS, [*ids, *{row.step_run_id: None for row in found}])
     keys = [
         {"of_project": row.project, "of_key": row.cache_key, "of_attempt": row.attempt_id}
         for row in found
@@ -267,7 +269,6 @@ def delete_run(work: Transaction, run_id: str) -> bool:
 
 
 _RUN_HAS_STEPS = Statement(select(step_runs.c.step_run_id).where(step_runs.c.run_id == _OF_RUN).limit(1))
-_DELETE_LINKS = _delete(links.c.subject_id, _IS_SHOWN)
 _DELETE_PINS = ListStatement(
     lambda items: delete(links).where(
         links.c.tracker == PIN, func.substr(links.c.subject_id, 1, _RUN_ID_LENGTH).in_(items)

@@ -33,8 +33,6 @@ from zen_metadata.lineage.sql.transaction import Transaction
 
 PIN = "pin"
 """The tracker of links that pin an artifact for a run; their subject begins with the run's id."""
-TRACKERS = ("mlflow", "openlineage")
-"""Those of links that tell where runs, step runs and attempts are shown; their subject is one's id."""
 _RUN_ID_LENGTH = 36
 _PAGE_ROWS = 5000
 _TIME = artifacts.c.created_at.type

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, literal_column, select, update
 
 from zen_core.errors import NotFoundError
-from zen_metadata.lineage.records import RunRecord, RunStatus
+from zen_metadata.lineage.records import PROJECTIONS, RunRecord, RunStatus
 from zen_metadata.lineage.sql.database import Database
 from zen_metadata.lineage.sql.rows import RUN_COLUMNS, run_values
 from zen_metadata.lineage.sql.statements import Statement, insert_new
@@ -33,7 +33,7 @@ _INSERT_EVENT_FOR_BOTH = Statement(
     lambda insert: insert(outbox).values(
         [
             {**{name: bindparam(f"of_{name}", type_=outbox.c[name].type) for name in _EVENT}, "projection": projection}
-            for projection in ("mlflow", "openlineage")
+            for projection in PROJECTIONS
         ]
     )
 )

@@ -16,6 +16,7 @@ from zen_metadata.lineage.sql import checking, pruning
 from zen_metadata.lineage.sql.engine import make_engine
 from zen_metadata.lineage.sql.tables import metadata
 from zen_metadata.query.stores import ReadStores
+from zen_metadata.query.words import PROJECTION_NAMES
 from zen_metadata.retention.pruning import Pruned, prune
 
 _YEAR = 365 * 86_400.0
@@ -84,8 +85,9 @@ def test_a_run_goes_with_all_that_hangs_on_it(old: Old) -> None:
     old.complete(run, step_run, attempt, start=start, outputs={}, metrics=(metric,), params={"a": 1})
     old.store.invalidate_cache_entries(PROJECT, ["key"])
     old.store.pin_artifact(run.run_id, "model", made.artifact_id)
-    old.store.save_link("mlflow", run.run_id, "m1")
-    old.store.save_link("mlflow", attempt.attempt_id, "m2")
+    for projection in PROJECTION_NAMES:
+        for subject in (run.run_id, step_run.step_run_id, attempt.attempt_id):
+            old.store.save_link(projection, subject, f"shown {subject}")
     old.store.claim_once(f"hook {run.run_id} tell")
     old.store.apply_once(attempt.attempt_id, lambda: None)
     old.store.remember_file_digest("a.csv", "1", "sha256:a")
