@@ -17,21 +17,28 @@ REPETITIONS = 7
 
 def measure() -> list[Figure]:
     """Each beyond what bare Python costs where the budget says so."""
-    bare = best(["-c", "pass"])
+    bare = _best(["-c", "pass"])
     with tempfile.TemporaryDirectory(prefix="zen-bench-") as folder:
-        project = Path(folder)
-        (project / "zen.toml").write_text('project = "bench"\n')
-        (project / "chain.py").write_text((ROOT / "benchmarks" / "chain.py").read_text())
-        (project / "empty.py").write_text("")
-        compile_command = ["-m", "zen_core.cli", "compile", "chain.py:chain_of_100", "--for", "airflow", "--out", "out"]
+        project = make_project(Path(folder))
         return [
-            Figure("import zen_core, above bare Python", best(["-c", "import zen_core"]) - bare, "ms", 60),
-            Figure("zen --help, above bare Python", best(["-m", "zen_core.cli", "--help"]) - bare, "ms", 200),
+            Figure("import zen_core, above bare Python", _best(["-c", "import zen_core"]) - bare, "ms", 60),
+            Figure("zen --help, above bare Python", _best(["-m", "zen_core.cli", "--help"]) - bare, "ms", 200),
             Figure("cold zen run, 3 steps, whole process", _cold_run(project), "ms", 1000),
-            Figure(
-                "zen compile --for airflow, 100 steps, whole process", best(compile_command, cwd=project), "ms", 600
-            ),
+            Figure("zen compile --for airflow, 100 steps, whole process", compile_chain(project, 100), "ms", 600),
         ]
+
+
+def make_project(folder: Path) -> Path:
+    """A project with the pipelines that are measured."""
+    (folder / "zen.toml").write_text('project = "bench"\n')
+    (folder / "chain.py").write_text((ROOT / "benchmarks" / "chain.py").read_text())
+    return folder
+
+
+def compile_chain(project: Path, steps: int, repetitions: int = REPETITIONS) -> float:
+    """Milliseconds that compiling the chain of so many steps takes, whole process."""
+    command = ["-m", "zen_core.cli", "compile", f"chain.py:chain_of_{steps}", "--for", "airflow", "--out", "out"]
+    return _best(command, cwd=project, repetitions=repetitions)
 
 
 def _cold_run(project: Path) -> float:
@@ -49,8 +56,7 @@ def _cold_run(project: Path) -> float:
     return min(times)
 
 
-def best(arguments: list[str], cwd: Path | None = None, repetitions: int = REPETITIONS) -> float:
-    """Milliseconds that a process of Python with these arguments takes."""
+def _best(arguments: list[str], cwd: Path | None = None, repetitions: int = REPETITIONS) -> float:
     _time(arguments, cwd=cwd)  # the first one writes bytecode
     return min(_time(arguments, cwd=cwd) for _ in range(repetitions))
 

@@ -208,7 +208,7 @@ class Airflow:
             self._call("POST", "/backfills", body)
         else:
             command = ["-m", "airflow", "dags", "backfill", "-s", tick.isoformat(), "-e", tick.isoformat(), dag_id]
-            # The command forks its LocalExecutor with connections open, and now and then a child ends one of them.
+            # A LocalExecutor would be forked from the command with its connections open; one was seen to be lost so.
             self.release.run(command, {**self.environment, "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor"})
 
     def run_state(self, dag_id: str, run_id: str) -> str:

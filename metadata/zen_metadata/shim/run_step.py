@@ -6,25 +6,18 @@ captured, store outputs, one transaction, refs.
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zen_core.contract.cache_key import CacheKey
 from zen_core.contract.manifest import StepManifest
 from zen_core.errors import ArtifactMissingError, MissingInputError, StepSkipped, SupersededError
 from zen_metadata.cache.key import step_cache_key
-from zen_metadata.lineage.records import (
-    ArtifactRecord,
-    AttemptStart,
-    LookUp,
-    StepRunState,
-)
+from zen_metadata.lineage.records import ArtifactRecord, AttemptStart, LookUp, StepRunState
 from zen_metadata.shim.attempt import Attempt
 from zen_metadata.shim.boundary import add_run_note, error_record
 from zen_metadata.shim.calls import RunningStep, StepCall, StepResult, refs_of
@@ -42,11 +35,7 @@ from zen_metadata.shim.work import Work, WorkResult, do_work
 from zen_metadata.shim.worker import is_gone
 from zen_metadata.shim.workspace import Workspace
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["RunningStep", "StepCall", "StepResult", "refs_of", "reuse_step", "run_step"]
-_log = logging.getLogger("zen")
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 2.0
 
 

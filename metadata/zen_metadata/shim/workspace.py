@@ -252,7 +252,6 @@ class Workspace:
                 its beginning.
             code: what its fingerprint covers, for the replay.
         """
-
         begun = replace(attempt, started_at=attempt.started_at or began_at)
 
         def store(lineage: LineageStore) -> CommitResult:

@@ -129,11 +129,8 @@ class Module:
         # All that it depends on.
         return self._memo.find_or_read(self.name, digest_json("module", [self.package, self.text]), self._read)
 
+    @_without_collection()
     def _read(self) -> Index:
-        with _without_collection():
-            return self._read_top()
-
-    def _read_top(self) -> Index:
         index = Index()
         body = self._parse().body
         first = body[0] if body else None

@@ -11,6 +11,7 @@ from typing import Any
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPENS_SCOPE = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS)
+# What binds names by a field of its own, or keeps those within it to itself.
 _BINDS = frozenset(
     {*_OPENS_SCOPE, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
 )
@@ -95,7 +96,7 @@ def bound_names(statements: Iterable[ast.AST]) -> Iterator[str]:
             if type(node.ctx) is not ast.Load:
                 yield node.id
         elif kind not in _BINDS:
-            waiting += children(node)
+            waiting += _parts_of(node)
         elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             yield node.name
             waiting += node.decorator_list
@@ -106,17 +107,17 @@ def bound_names(statements: Iterable[ast.AST]) -> Iterator[str]:
             waiting += node.body
         elif isinstance(node, (ast.MatchAs, ast.MatchStar)):
             yield from [node.name] if node.name else []
-            waiting += children(node)
+            waiting += _parts_of(node)
         elif isinstance(node, ast.MatchMapping):
             yield from [node.rest] if node.rest else []
-            waiting += children(node)
+            waiting += _parts_of(node)
         elif isinstance(node, _COMPREHENSIONS):
             # a walrus in it binds outside of it
             waiting += (inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
         # and a lambda binds nothing
 
 
-def children(node: ast.AST) -> list[ast.AST]:
+def _parts_of(node: ast.AST) -> list[ast.AST]:
     """What stands within a node and may refer to something: no operators, no contexts."""
     found: list[ast.AST] = []
     kind: Any = type(node)

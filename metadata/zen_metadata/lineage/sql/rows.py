@@ -27,8 +27,11 @@ ARTIFACT_COLUMNS = columns_of(artifacts, ArtifactRecord)
 
 def _not_after(latest: datetime, time: datetime | None) -> datetime:
     """A time that a worker noted while the store was away, whose clock may be ahead."""
-    # One without a zone is refused when it is written.
-    return latest if time is None else time if time.tzinfo is None else min(time, latest)
+    if time is None:
+        return latest
+    if time.tzinfo is None:  # it cannot be compared, and is refused when it is written
+        return time
+    return min(time, latest)
 
 
 def run_values(run: RunRecord, now: datetime) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -131,7 +130,6 @@ def test_shims_of_the_version_before_go_on_during_and_after_an_upgrade(old_url: 
                 written[0] += 1
                 shim.write(written[0])
                 after += upgraded.is_set()
-                time.sleep(0.001)  # as between steps: one that never pauses leaves nobody else the lock
                 if written[0] == 5:
                     enough.set()
         except BaseException as error:

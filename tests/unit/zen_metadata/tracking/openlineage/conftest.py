@@ -266,10 +266,12 @@ class Specification:
                     yield facet["_schemaURL"], self.problems(facet["_schemaURL"], facet)
 
     def _read_published(self, folder: str | None) -> dict[str, dict[str, Any]]:
-        documents = (
-            [json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).rglob("*.json")] if folder else []
-        )
-        return {item["$id"]: item for item in documents if item.get("$id") in self._documents}
+        if not folder:
+            return {}
+        documents = [json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).rglob("*.json")]
+        found = {item["$id"]: item for item in documents if item.get("$id") in self._documents}
+        assert found, f"ZEN_OPENLINEAGE_SPEC={folder} holds no schema in a version that the installed client uses"
+        return found
 
     def _add(self, kind: type) -> str:
         """Describe a class and those that it uses; answer with the address."""
