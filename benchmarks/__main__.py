@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from benchmarks import (
     airflow_tasks,
     artifacts,
+    code_reading,
     commands,
     comparison,
     limits,
@@ -35,6 +36,7 @@ SUBJECTS = {
     "limits": limits.measure,
     "local": local_engine.measure,
     "commands": commands.measure,
+    "code": code_reading.measure,
     "parsing": parsing.measure,
     "steps": step_growth.measure,
     "lineage": lineage_store.measure,

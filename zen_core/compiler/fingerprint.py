@@ -6,30 +6,45 @@ project's (a notebook's), is looked at as it stands in this process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zen_core.codegen.import_roots import ImportRoots
 from zen_core.compiler.code.effects import ImportEffects
+from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.live import LiveCode, own_function
+from zen_core.compiler.code.modules import without_collection
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.defined_at import DEFINED_AT
 from zen_core.contract.manifest import CodeFingerprint
 
 
-def fingerprint_step(
-    function: Callable[..., Any], *, roots: ImportRoots, effects: ImportEffects | None = None
-) -> CodeFingerprint:
+def fingerprint_step(function: Callable[..., Any], *, roots: ImportRoots) -> CodeFingerprint:
     """The identity of a step's function.
 
     Scope `project`: its source, without the `@step` decorator and without its docstring, and all of the project that
     it reaches. Scope `bytecode`: a function whose source is not at hand.
+    """
+    return fingerprint_steps({"": function}, roots=roots)[""]
+
+
+@without_collection()
+def fingerprint_steps(
+    functions: Mapping[str, Callable[..., Any]], *, roots: ImportRoots, memo: IndexMemo | None = None
+) -> dict[str, CodeFingerprint]:
+    """The identities of several steps' functions, each by its key, all of one state of the project.
 
     Args:
-        effects: the project as it was read before, so that several fingerprints are of one state of it.
+        memo: knows what was read of the modules before, in other processes.
     """
-    effects = effects or ImportEffects(Project(roots))
+    effects = ImportEffects(Project(roots, memo))
+    found = {key: _fingerprint(function, effects) for key, function in functions.items()}
+    effects.project.forget_syntax()
+    return found
+
+
+def _fingerprint(function: Callable[..., Any], effects: ImportEffects) -> CodeFingerprint:
     own = own_function(effects.project, function)
     code = getattr(own, "__code__", None)
     home = effects.project.module_of(code.co_filename) if code is not None else None

@@ -8,10 +8,8 @@ from typing import Any
 import zen_core
 from zen_core.codegen.bundle import CodeBundle, LocalCode
 from zen_core.codegen.import_roots import ImportRoots
-from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.index_memo import index_memo_in
-from zen_core.compiler.code.project import Project
-from zen_core.compiler.fingerprint import fingerprint_step
+from zen_core.compiler.fingerprint import fingerprint_steps
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeFingerprint, PipelineManifest, Unfollowed
 from zen_core.contract.settings import Settings
@@ -41,11 +39,7 @@ def build_manifest(
     """
     roots = ImportRoots.of(settings)
     memo = index_memo_in(settings.state_folder) if settings.root is not None else None
-    effects = ImportEffects(Project(roots, memo))
-    found = {
-        entry_point: fingerprint_step(function, roots=roots, effects=effects)
-        for entry_point, function in functions.items()
-    }
+    found = fingerprint_steps(functions, roots=roots, memo=memo)
     fingerprints = {step.name: found[step.entry_point] for step in (*spec.steps, *spec.hooks) if step.entry_point}
     if settings.unfollowed == "refuse":
         _refuse_unfollowed(found)

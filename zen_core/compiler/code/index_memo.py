@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import zen_core
 from zen_core.compiler.code.modules import Index
 from zen_core.compiler.code.names import Names
-from zen_core.compiler.code.statements import Decorator, Statement
+from zen_core.compiler.code.statements import Content, Decorator, Statement
 from zen_core.contract.canonical import digest_bytes
 
 MEMO_FILE = "code-index.json"
@@ -23,7 +23,7 @@ _MOST_MODULES = 5_000
 
 
 class IndexMemo:
-    """The top levels of modules by name, each valid for one text.
+    """What was read of the top levels of modules, by name, each valid for one text.
 
     Args:
         file: where they are kept. One that cannot be read or written is no error: it only saves time.
@@ -33,35 +33,38 @@ class IndexMemo:
         self._file = file
         self._known = _read(file)
         self._used: dict[str, None] = {}
-        self._is_changed = False
+        self._changed: dict[str, tuple[str, Index, Mapping[int, Content]]] = {}
 
-    def find_or_read(self, name: str, content: str, read: Callable[[], Index]) -> Index:
-        """The top level of a module: as it is known for this content, else as `read` finds it.
+    def find(self, name: str, identity: str) -> tuple[Index, dict[int, Content]] | None:
+        """The top level of a module and the contents that were read of it, by position; None if it is not known.
 
         Args:
-            content: digest of all that the answer depends on.
+            identity: digest of all that the answer depends on.
         """
         self._used[name] = None
         known, document = self._known.get(name, ("", ""))
-        if known == content:
+        if known == identity:
             with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged: it is read again
                 return _from_json(json.loads(document))
-        index = read()
-        self._known[name] = content, json.dumps(_to_json(index), separators=(",", ":"))
-        self._is_changed = True
-        return index
+        return None
+
+    def keep(self, name: str, identity: str, index: Index, contents: Mapping[int, Content]) -> None:
+        """Remember what was read of a module, and what will be until it is saved."""
+        self._changed[name] = identity, index, contents
 
     def save(self) -> None:
         """Keep what was read, where there is a place for it: the modules of this process, then those of others."""
-        if not self._is_changed:
+        if not self._changed:
             return
+        for name, (identity, index, contents) in self._changed.items():
+            self._known[name] = identity, json.dumps(_to_json(index, contents), separators=(",", ":"))
         others = [name for name in self._known if name not in self._used]
         kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             temporary.write_text(json.dumps({"format": _format(), "modules": kept}), encoding="utf-8")
             temporary.replace(self._file)
-            self._is_changed = False
+            self._changed.clear()
 
 
 @cache
@@ -86,13 +89,15 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _to_json(index: Index) -> list[Any]:
+def _to_json(index: Index, contents: Mapping[int, Content]) -> list[Any]:
+    statements = [_statement_to_json(item) for item in index.statements]
     imports = [[name, list(targets)] for name, targets in index.imports.items()]
-    return [[_statement_to_json(item) for item in index.statements], imports, index.stars, index.bare]
+    read = [[at, item.code, item.documentation, _names_to_json(item.names)] for at, item in contents.items()]
+    return [statements, imports, index.stars, index.bare, read]
 
 
-def _from_json(document: list[Any]) -> Index:
-    statements, imports, stars, bare = document
+def _from_json(document: list[Any]) -> tuple[Index, dict[int, Content]]:
+    statements, imports, stars, bare, read = document
     index = Index(
         imports={name: dict.fromkeys(map(tuple, targets)) for name, targets in imports},
         stars=stars,
@@ -100,29 +105,24 @@ def _from_json(document: list[Any]) -> Index:
     )
     for item in statements:
         index.add(_statement_from_json(item))
-    return index
+    return index, {at: Content(code, text, _names_from_json(names)) for at, code, text, names in read}
 
 
 def _statement_to_json(item: Statement) -> list[Any]:
-    own_names, decorators = _names_to_json(item.own_names), []
-    for each in item.decorators:
-        decorators.append([each.path, each.digest, _names_to_json(each.names)])
-    facts = [item.position, item.kind, item.bound, item.does_more, item.lines, item.code, item.documentation]
+    decorators = [[each.path, each.digest, _names_to_json(each.names)] for each in item.decorators]
+    facts = [item.position, item.kind, item.bound, item.does_more, item.lines]
     more = [item.learns_of_subclasses, item.assigns, item.has_body, item.value, item.made_by]
-    return [facts, own_names, decorators, item.bases, *more]
+    return [facts, decorators, item.bases, *more]
 
 
 def _statement_from_json(document: list[Any]) -> Statement:
-    (position, kind, bound, does_more, lines, code, documentation), own_names, decorators, bases, *rest = document
+    (position, kind, bound, does_more, lines), decorators, bases, *rest = document
     return Statement(
         position,
         kind,
         tuple(bound),
         does_more,
         (lines[0], lines[1]),
-        code,
-        documentation,
-        _names_from_json(own_names),
         tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in decorators),
         tuple(bases),
         *rest,

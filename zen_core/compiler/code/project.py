@@ -181,6 +181,12 @@ class Project:
             found = self._closures[start] = tuple(reached[name] for name in sorted(reached))
         return found
 
+    def forget_syntax(self) -> None:
+        """Give back the memory that syntax trees take."""
+        for module in self._found.values():
+            if module is not None:
+                module.forget_syntax()
+
     # -- names -------------------------------------------------------------------------------------------------------
 
     def resolve(self, module: Module, path: str) -> tuple[Place | str, ...]:
@@ -310,9 +316,9 @@ class Project:
         key = (name, tuple(item.position for item in statements))
         found = self._counted.get(key)
         if found is None:
-            parts = [self.link(module, "", Definition("", item.names, "", (0, 0))) for item in statements]
+            parts = [self.link(module, "", Definition("", module.names(item), "", (0, 0))) for item in statements]
             lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
-            content = [[item.digest for item in statements], [part.record.digest for part in parts]]
+            content = [[module.digest(item) for item in statements], [part.record.digest for part in parts]]
             digest = digest_json("statements", content)
             found = self._counted[key] = Reached(
                 CodeDefinition(name, digest, "variable", module.file, lines),

@@ -1,4 +1,4 @@
-"""One statement of a module's top level as plain data: what counts of it, and what it refers to.
+"""One statement of a module's top level as plain data: what it binds and does, and what counts of it.
 
 Nothing of the syntax tree is kept, so that what was read once can be kept from process to process.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
@@ -34,9 +33,24 @@ class Decorator:
     names: Names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What counts of a statement, and of the conditions that it stands under, apart from decorators.
+
+    Attributes:
+        code: digest of Zen's form of it; a function's without its own docstring.
+        documentation: digest of a function's own docstring; "" without one.
+        names: what it refers to.
+    """
+
+    code: str
+    documentation: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, with the conditions that it stands under.
+    """A statement, as far as its content need not be read for it.
 
     Attributes:
         position: its number within the module.
@@ -44,9 +58,6 @@ class Statement:
         bound: the names that it binds.
         does_more: whether it may do something besides binding them.
         lines: the first line, decorators included, and the last.
-        code: digest of Zen's form of it and its conditions; a function's without its own docstring. No decorators.
-        documentation: digest of a function's own docstring; "" without one.
-        own_names: what it and its conditions refer to, apart from decorators.
         decorators: in the order in which they are written.
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
@@ -61,9 +72,6 @@ class Statement:
     bound: tuple[str, ...]
     does_more: bool
     lines: tuple[int, int]
-    code: str
-    documentation: str
-    own_names: Names
     decorators: tuple[Decorator, ...] = ()
     bases: tuple[str, ...] = ()
     learns_of_subclasses: bool = False
@@ -72,34 +80,10 @@ class Statement:
     value: str = ""
     made_by: str = ""
 
-    @cached_property
-    def digest(self) -> str:
-        """Of all that counts of it."""
-        if not self.documentation and not self.decorators:
-            return self.code
-        return digest_json("statement", [self.code, self.documentation, [item.digest for item in self.decorators]])
 
-    @cached_property
-    def names(self) -> Names:
-        """What it refers to."""
-        return merged([self.own_names, *(item.names for item in self.decorators)])
-
-
-def read_statement(position: int, node: ast.stmt, guards: Sequence[ast.AST]) -> Statement:
-    """A statement, from its syntax tree and those of its conditions."""
+def read_statement(position: int, node: ast.stmt) -> Statement:
+    """A statement, from its syntax tree."""
     is_function, is_class = isinstance(node, FUNCTIONS), isinstance(node, ast.ClassDef)
-    decorators = getattr(node, "decorator_list", ()) if is_function or is_class else ()
-    parts: dict[str, Any] = {"decorator_list": []} if decorators else {}
-    documentation = ""
-    if is_function and (text := ast.get_docstring(node, clean=False)) is not None:  # type: ignore[arg-type]
-        documentation = digest_json("documentation", text)
-        parts["body"] = node.body[1:]  # type: ignore[attr-defined]
-    tokens: list[Token] = []
-    for guard in guards:
-        tokens += ["guard", *tokens_of(guard, {})]
-    tokens += tokens_of(node, parts)
-    names = [names_in(node, parts)]
-    names += [names_in(ast.Expression(guard), {}) for guard in guards if isinstance(guard, ast.expr)]
     value = getattr(node, "value", None) or ast.Pass()
     bound = (node.name,) if is_function or is_class else tuple(dict.fromkeys(bound_names([node])))  # type: ignore[attr-defined]
     return Statement(
@@ -108,10 +92,7 @@ def read_statement(position: int, node: ast.stmt, guards: Sequence[ast.AST]) -> 
         bound=bound,
         does_more=not (is_function or is_class) and _may_do_more(node, bool(bound)),
         lines=lines_of(node),
-        code=digest_tokens(tokens),
-        documentation=documentation,
-        own_names=merged(names),
-        decorators=tuple(map(_read_decorator, decorators)),
+        decorators=tuple(map(_read_decorator, _decorators_of(node))),
         bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
         learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
@@ -119,6 +100,22 @@ def read_statement(position: int, node: ast.stmt, guards: Sequence[ast.AST]) -> 
         value=dotted(value),
         made_by=dotted(getattr(value, "func", value)) if isinstance(value, ast.Call) else "",
     )
+
+
+def read_content(node: ast.stmt, guards: Sequence[ast.AST]) -> Content:
+    """What counts of a statement, from its syntax tree and those of its conditions."""
+    parts: dict[str, Any] = {"decorator_list": []} if _decorators_of(node) else {}
+    documentation = ""
+    if isinstance(node, FUNCTIONS) and (text := ast.get_docstring(node, clean=False)) is not None:
+        documentation = digest_json("documentation", text)
+        parts["body"] = node.body[1:]
+    tokens: list[Token] = []
+    for guard in guards:
+        tokens += ["guard", *tokens_of(guard, {})]
+    tokens += tokens_of(node, parts)
+    names = [names_in(node, parts)]
+    names += [names_in(ast.Expression(guard), {}) for guard in guards if isinstance(guard, ast.expr)]
+    return Content(digest_tokens(tokens), documentation, merged(names))
 
 
 def decorator_path(decorator: ast.expr) -> str:
@@ -146,6 +143,10 @@ def merged(found: Iterable[Names]) -> Names:
         all_names.imported |= names.imported
         all_names.unfollowed += names.unfollowed
     return all_names
+
+
+def _decorators_of(node: ast.stmt) -> Sequence[ast.expr]:
+    return getattr(node, "decorator_list", ())
 
 
 def _read_decorator(node: ast.expr) -> Decorator:

@@ -103,6 +103,19 @@ def test_the_next_process_parses_only_what_changed(project: Path) -> None:
     assert look(project) == (1, found)
 
 
+def test_what_a_step_did_not_reach_before_is_read_when_it_does(project: Path) -> None:
+    rates = project / "inner" / "rates.py"
+    rates.write_text(f"{rates.read_text()}\n\ndef double(x):\n    return 2 * x\n")
+    _, before = look(project)
+
+    flow = project / "flow.py"
+    flow.write_text(flow.read_text().replace("rates.convert(value)", "rates.double(value)"))
+    parsed, found = look(project)
+    assert parsed == 2  # the edited module, and the one of which more is needed
+    assert found["load"] != before["load"]
+    assert look(project) == (0, found)
+
+
 def test_what_is_known_makes_no_difference(project: Path) -> None:
     _, found = look(project)
     (project / MEMO).unlink()
