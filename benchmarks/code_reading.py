@@ -66,10 +66,13 @@ def _generated(folder: Path) -> list[Figure]:
     for number in range(MODULES):
         befores = ["x", *(f"f{other}(x, [])" for other in range(FUNCTIONS - 1))]
         functions = [FUNCTION.format(number=at, before=before) for at, before in enumerate(befores)]
-        folder.joinpath(f"m{number}.py").write_text(f"import math\n\nSCALE = 0.{number + 1}\n{''.join(functions)}")
-    imports = f"import {', '.join(f'm{number}' for number in range(MODULES))}"
+        following = (number + 1) % MODULES
+        head = f"import math\n\nimport m{following}\n\nSCALE = 0.{number + 1}\n"
+        tail = f"\n\ndef follow(x: float) -> float:\n    return m{following}.f0(x, [])\n"
+        folder.joinpath(f"m{number}.py").write_text("".join((head, *functions, tail)))
     for name, last in (("few", 0), ("tenth", 3), ("every", FUNCTIONS - 1)):
-        reached = range(25) if name == "few" else range(MODULES)
+        reached = range(0, MODULES, 4 if name == "few" else 1)
+        imports = f"import {', '.join(f'm{number}' for number in reached)}"
         value = " + ".join(f"m{number}.f{last}(x, [])" for number in reached)
         folder.joinpath(f"{name}.py").write_text(STEP.format(imports=imports, value=value))
     lines = sum(path.read_text().count("\n") for path in folder.glob("m*.py"))

@@ -4,44 +4,128 @@ that are set, classes that are derived, seeds that are sown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from zen_core.compiler.code.modules import Module
+from zen_core.compiler.code.names import RUNS_TEXT, Names
 from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.statements import Statement
+
+_MAKERS_OF_CONSTANTS = frozenset(
+    {
+        *("bool", "bytes", "complex", "float", "frozenset", "hasattr", "int", "isinstance", "len", "object", "str"),
+        *("collections.namedtuple", "contextvars.ContextVar", "datetime.date", "datetime.datetime", "datetime.time"),
+        *("datetime.timedelta", "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "logging.getLogger"),
+        *("operator.attrgetter", "operator.itemgetter", "os.environ.get", "os.getenv", "os.path.abspath"),
+        *("os.path.basename", "os.path.dirname", "os.path.expanduser", "os.path.join", "os.path.realpath"),
+        *("pathlib.Path", "pathlib.Path.cwd", "pathlib.Path.home", "pathlib.PurePath", "pathlib.PurePosixPath"),
+        *("re.compile", "typing.NamedTuple", "typing.NewType", "typing.ParamSpec", "typing.TypeVar", "uuid.UUID"),
+        *("zoneinfo.ZoneInfo",),
+    }
+)
+_MAKERS_OF_TYPES = frozenset({"NewType()", "ParamSpec()", "TypeVar()"})
+_CONTAINERS = frozenset(
+    {
+        *("bytearray", "dict", "list", "set", "collections.ChainMap", "collections.Counter", "collections.OrderedDict"),
+        *("collections.UserDict", "collections.UserList", "collections.defaultdict", "collections.deque"),
+        *("types.SimpleNamespace", "weakref.WeakKeyDictionary", "weakref.WeakSet", "weakref.WeakValueDictionary"),
+    }
+)
+_GENERIC = ("typing.", "typing_extensions.", "collections.abc.", "builtins.")
+_CONSTANT_MODULES = (
+    "builtins.",
+    "typing.",
+    "typing_extensions.",
+    "collections.abc.",
+    "string.",
+    "sys.",
+    "math.",
+    "types.",
+    "datetime.",
+)
 
 Effect = tuple[Module, Statement]
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a piece of code does with places: see `Names`. What it reads is all that it looks at, calls or hands."""
+
+    alters: frozenset[Place]
+    fills: frozenset[Place]
+    exposes: frozenset[Place]
+    calls: frozenset[Place]
+    hands: frozenset[Place]
+    reads: frozenset[Place]
+
+
+class _Uses(NamedTuple):
+    """The uses, as attributes of `_Work`, by which statements of top levels, and definitions, may alter something."""
+
+    of_statements: tuple[str, ...]
+    of_definitions: tuple[str, ...]
+
+
+_CONSTANT = _Uses(("alters",), ("alters",))
+_FUNCTION = _Uses(("alters", "fills"), ("alters", "fills"))
+_CLASS = _Uses(("alters", "fills", "hands"), ("alters", "fills"))
+_CLASS_WITH_STATE = _Uses(("alters", "exposes", "hands"), ("alters", "exposes"))
+_OBJECT = _Uses(("alters", "reads"), ("alters", "exposes"))
+_PLAIN = _Uses(("alters", "calls", "hands"), ("alters", "calls", "hands"))
+_ANYTHING = _Uses(("alters", "reads"), ("alters", "reads"))
+
+
 @dataclass(slots=True)
 class _Effects:
-    """Statements of top levels by what they alter, by what they read, and by what those read that bind nothing."""
+    """Statements of top levels that do something, by the places that they do it with: see `Names`."""
 
-    altered: dict[Place, list[Effect]] = field(default_factory=dict)
-    read: dict[Place, list[Effect]] = field(default_factory=dict)
-    worked_on: dict[Place, list[Effect]] = field(default_factory=dict)
+    alters: dict[Place, list[Effect]] = field(default_factory=dict)
+    fills: dict[Place, list[Effect]] = field(default_factory=dict)
+    exposes: dict[Place, list[Effect]] = field(default_factory=dict)
+    calls: dict[Place, list[Effect]] = field(default_factory=dict)
+    hands: dict[Place, list[Effect]] = field(default_factory=dict)
+    reads: dict[Place, list[Effect]] = field(default_factory=dict)
 
-    @staticmethod
-    def add(index: dict[Place, list[Effect]], places: Iterable[Place], effect: Effect) -> None:
-        """Enter a statement below each place."""
-        for place in places:
-            index.setdefault(place, []).append(effect)
+    def add(self, effect: Effect, work: _Work) -> None:
+        """Enter a statement."""
+        for name in self.__slots__:
+            index: dict[Place, list[Effect]] = getattr(self, name)
+            for place in getattr(work, name):
+                index.setdefault(place, []).append(effect)
 
     def update(self, other: _Effects) -> None:
         """Enter those of another top level."""
-        for own, more in ((self.altered, other.altered), (self.read, other.read), (self.worked_on, other.worked_on)):
-            for place, effects in more.items():
-                own.setdefault(place, []).extend(effects)
+        for name in self.__slots__:
+            index: dict[Place, list[Effect]] = getattr(self, name)
+            for place, effects in getattr(other, name).items():
+                index.setdefault(place, []).extend(effects)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What the body of a function or class alters, and what it reads."""
+@dataclass(slots=True)
+class _Users:
+    """Definitions by what they do with places."""
 
-    alters: frozenset[Place]
-    reads: frozenset[Place]
+    _definitions: dict[tuple[str, Place], list[Place]] = field(default_factory=dict)
+    _variables: dict[tuple[str, Place], list[Place]] = field(default_factory=dict)
+
+    def add(self, user: Place, work: _Work, names: Container[str], *, is_variable: bool) -> None:
+        """Enter a definition below the places of these names."""
+        index = self._variables if is_variable else self._definitions
+        for use in work.__slots__:
+            for place in getattr(work, use):
+                if place.name in names:
+                    index.setdefault((use, place), []).append(user)
+
+    def definitions(self, use: str, place: Place) -> Sequence[Place]:
+        """The functions and classes that use a place so."""
+        return self._definitions.get((use, place), ())
+
+    def variables(self, use: str, place: Place) -> Sequence[Place]:
+        """The variables whose values use a place so."""
+        return self._variables.get((use, place), ())
 
 
 class ImportEffects:
@@ -56,10 +140,13 @@ class ImportEffects:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
+        self._renamed: dict[str, tuple[dict[str, set[str]], dict[str, set[str]]]] = {}
         self._setters: dict[str, tuple[frozenset[str], _Effects]] = {}
         self._untargeted: dict[str, list[Statement]] = {}
         self._effects_of: dict[str, _Effects] = {}
-        self._work_of: dict[Place, _Work | None] = {}
+        self._work_of: dict[Place, _Work] = {}
+        self._users_of: dict[tuple[str, str, str, bool], _Users] = {}
+        self._uses: dict[Place, _Uses] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
         self._altering: dict[tuple[str, Place], tuple[Effect, ...]] = {}
 
@@ -77,14 +164,31 @@ class ImportEffects:
 
     def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
         """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
-        alters = module.names(statement).alters
-        return any(isinstance(item, str) for path in alters for item in self.project.resolve(module, path))
+        names = module.names(statement)
+        altered = names.alters | names.fills
+        return any(isinstance(item, str) for path in altered for item in self.project.resolve(module, path))
+
+    def _has_target(self, module: Module, statement: Statement) -> bool:
+        """Whether a statement works on a variable of the project's, or starts a pipeline."""
+        names = module.names(statement)
+        worked_on = names.alters | names.fills if statement.assigns else (*names.alters, *names.reads)
+        return any(
+            self.project.kind_of(place) == "variable" or self._is_pipeline(place)
+            for place in self.project.places(module, worked_on)
+        )
+
+    def _is_pipeline(self, place: Place) -> bool:
+        decorators = [item for statement in self._statements(place)[-1:] for item in statement.decorators]
+        module = self.project.module(place.module)
+        return module is not None and any(self.project.is_of_zen(module, item.path) for item in decorators)
+
+    # -- what alters a definition ------------------------------------------------------------------------------------
 
     def altering(self, start: str, place: Place) -> tuple[Effect, ...]:
-        """What alters a definition, or adds to it, in the modules that importing `start` imports.
+        """What may alter a definition, or add to it, in the modules that importing `start` imports.
 
-        Statements of the top level: `TABLE["a"] = 1`, `settings.RATE = 2`, `register(f)`; a function below `@register`
-        or `@cut.register`.
+        Statements of the top level: `TABLE["a"] = 1`, `settings.RATE = 2`, `register(f)`, `fill(TABLE)`; a function
+        below `@register` or `@cut.register`, a class that derives from one that registers it.
         """
         key = (start, place)
         found = self._altering.get(key)
@@ -93,41 +197,178 @@ class ImportEffects:
         return found
 
     def _find_altering(self, start: str, place: Place) -> Iterator[Effect]:
-        if self._is_logger(place):
-            return
-        words = {place.name}
-        functions: set[Place] = set()
-        is_variable = self.project.kind_of(place) == "variable"
-        if is_variable:
-            words |= self._find_altering_functions(start, place, functions)
-        mentioned = self._mentioning(start, top=True)
-        mentioning = {module.name: module for word in words for module in mentioned.get(word, ())}
-        own = self.project.module(place.module)
-        if own is not None:
-            mentioning[place.module] = own
+        uses = self._altering_uses(place)
+        through = self._altering_definitions(start, place, uses)
+        words = self._names_of(start, {place.name} if place.name != WHOLE else ())
+        sought = [*_below(self._mentioning(start, top=uses in (_CONSTANT, _FUNCTION)), words)]
+        sought += _below(self._mentioning(start), self._names_of(start, (each.name for each in through)))
+        sought += filter(None, (self.project.module(each.module) for each in (place, *through)))
         # Those that set attributes may know it under a name of their own, or a computed one.
         setters, effects_of_setters = self._attribute_setters(start)
-        searched = [self._effects(module) for name, module in mentioning.items() if name not in setters]
+        modules = {module.name: module for module in sought if module.name not in setters}
         found: dict[tuple[str, int], Effect] = {}
-        for effects in (effects_of_setters, *searched):
+        for effects in (effects_of_setters, *map(self._effects, modules.values())):
+            by_use: list[dict[Place, list[Effect]]] = [getattr(effects, use) for use in uses.of_statements]
             for effect in chain(
-                effects.altered.get(place, ()),
-                effects.altered.get(Place(place.module, WHOLE), ()),
-                effects.worked_on.get(place, ()) if is_variable else (),
-                *(effects.read[function] for function in effects.read.keys() & functions),
+                *(index.get(each, ()) for index in by_use for each in (place, Place(place.module, WHOLE))),
+                *(effects.reads[each] for each in effects.reads.keys() & through),
             ):
                 found[effect[0].name, effect[1].position] = effect
         for key in sorted(found):
             yield found[key]
 
+    def _altering_uses(self, place: Place) -> _Uses:
+        """By which uses a definition may be altered."""
+        if place not in self._uses:
+            self._uses[place] = self._read_uses(place)
+        return self._uses[place]
+
+    def _read_uses(self, place: Place) -> _Uses:
+        kind = self.project.kind_of(place)
+        if kind == "class":
+            return _CLASS_WITH_STATE if any(statement.holds for statement in self._statements(place)) else _CLASS
+        if kind != "variable":
+            return _FUNCTION
+        kept = {self._kept(place, statement) for statement in self._statements(place)}
+        if kept == {"constant"}:
+            return _CONSTANT
+        if kept <= {"constant", "plain"}:
+            return _PLAIN
+        return _ANYTHING if "" in kept else _OBJECT
+
+    def _kept(self, place: Place, statement: Statement) -> str:
+        """What a statement gives a variable.
+
+        A `constant`, a `plain` dict, list or set of such, what a class `made`, or "" anything.
+        """
+        module = self.project.module(place.module)
+        assert module is not None
+        if statement.kept and all(self._is_constant(module, path) for path in statement.kept_if):
+            return statement.kept
+        makers = self.project.resolve(module, statement.made_by) if statement.made_by else ()
+        is_object = makers and all(
+            maker not in _CONTAINERS if isinstance(maker, str) else self.project.kind_of(maker) == "class"
+            for maker in makers
+        )
+        return "made" if is_object else ""
+
+    def _is_constant(self, module: Module, path: str) -> bool:
+        """Whether a name stands for what nothing can alter, or with `()` behind it for what makes such."""
+        name = path.removesuffix("()").removesuffix("[]")
+        targets = self.project.resolve(module, name) or (f"builtins.{name}",)
+        if path.endswith("()"):
+            return _MAKERS_OF_CONSTANTS.issuperset(str(target).removeprefix("builtins.") for target in targets)
+        if path.endswith("[]"):
+            return all(isinstance(target, str) and target.startswith(_GENERIC) for target in targets)
+        # What the project's own names stand for has statements of its own that alter it.
+        return all(isinstance(target, Place) or target.startswith(_CONSTANT_MODULES) for target in targets)
+
+    def _is_type(self, place: Place) -> bool:
+        """Whether a variable is a type, `Union[Point, str]` or `TypeVar("P", bound=Point)`: it holds nothing."""
+        return all(
+            any(path.endswith("[]") or "typing." in path or path in _MAKERS_OF_TYPES for path in statement.kept_if)
+            and self._kept(place, statement) == "constant"
+            for statement in self._statements(place)
+        )
+
+    def _altering_definitions(self, start: str, place: Place, uses: _Uses) -> set[Place]:
+        """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
+        found: set[Place] = set()
+        if self.project.kind_of(place) not in ("variable", "class"):
+            return found
+        itself = (place, Place(place.module, WHOLE))
+        altering: list[Place] = []
+        for users in self._users(start, place, only_assigned=uses == _CONSTANT):
+            for each in itself:
+                altering += (user for use in uses.of_definitions for user in users.definitions(use, each))
+                altering += (user for use in (*uses.of_statements, "hands") for user in users.variables(use, each))
+        while altering:
+            each = altering.pop()
+            if each != place and each not in found and not self._is_type(each):
+                found.add(each)
+                for users in self._users(start, each):
+                    altering += users.definitions("reads", each)
+                    altering += users.variables("reads", each)
+        return found
+
+    def _users(self, start: str, place: Place, *, only_assigned: bool = False) -> Iterator[_Users]:
+        """What names a definition: in the modules of a closure, and in its own."""
+        for word in self._names_of(start, [place.name]):
+            yield self._find_users((start, word, "", only_assigned))
+            yield self._find_users((start, word, place.module, only_assigned))
+
+    def _find_users(self, key: tuple[str, str, str, bool]) -> _Users:
+        """The definitions in which a word stands, in one module or in all where it may be another one's name.
+
+        With the last of `key`, only where what it names may be assigned.
+        """
+        found = self._users_of.get(key)
+        if found is not None:
+            return found
+        found = self._users_of[key] = _Users()
+        start, word, home, only_assigned = key
+        own = self.project.module(home) if home else None
+        names = {*self._names_of(start, [word], back=True), WHOLE}
+        for module in [own] if own is not None else self._mentioning(start).get(word, ()):
+            if only_assigned and not module.may_assign(word, home):
+                continue
+            for name in module.definitions_by_word.get(word, ()):
+                user = Place(module.name, name)
+                found.add(user, self._work(module, user), names, is_variable=self.project.kind_of(user) == "variable")
+        return found
+
+    def _work(self, module: Module, place: Place) -> _Work:
+        found = self._work_of.get(place)
+        if found is None:
+            found = self._work_of[place] = self._places(module, module.definition(place.name).names)
+        return found
+
+    def _places(self, module: Module, names: Names) -> _Work:
+        def find(paths: Iterable[str]) -> frozenset[Place]:
+            return frozenset(self.project.places(module, paths))
+
+        def find_objects(paths: Iterable[str]) -> frozenset[Place]:
+            return frozenset(place for place in find(paths) if place.name != WHOLE)  # a function of a module is called
+
+        alters, hands = find(names.alters), find(names.hands)
+        if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
+            alters |= {Place(module.name, WHOLE)}
+        calls = find(names.calls)
+        reads = hands | calls | find(names.looks)
+        return _Work(alters, find_objects(names.fills), find_objects(names.exposes), calls, hands, reads)
+
+    # -- where it is looked for --------------------------------------------------------------------------------------
+
     def _mentioning(self, start: str, *, top: bool = False) -> dict[str, list[Module]]:
-        """The modules of a closure by the words that stand in them; with `top`, in what their top levels do."""
+        """The modules of a closure by the words by which they may name what another one defines.
+
+        With `top`, by those in what their top levels do.
+        """
         found = self._mentions.get((start, top))
         if found is None:
             found = self._mentions[start, top] = {}
             for module in self.project.closure(start):
-                for word in module.top_words if top else module.words:
+                for word in module.top_words & module.foreign_words if top else module.foreign_words:
                     found.setdefault(word, []).append(module)
+        return found
+
+    def _names_of(self, start: str, names: Iterable[str], *, back: bool = False) -> set[str]:
+        """These names, and those that imports give them; with `back`, those of which imports make these names."""
+        if start not in self._renamed:
+            there: dict[str, set[str]] = {}
+            back_again: dict[str, set[str]] = {}
+            for module in self.project.closure(start):
+                for name, other in module.renamed:
+                    there.setdefault(name, set()).add(other)
+                    back_again.setdefault(other, set()).add(name)
+            self._renamed[start] = there, back_again
+        renamed = self._renamed[start][back]
+        found = set(names)
+        waiting = list(found)
+        while waiting:
+            more = renamed.get(waiting.pop(), set()) - found
+            found |= more
+            waiting += more
         return found
 
     def _attribute_setters(self, start: str) -> tuple[frozenset[str], _Effects]:
@@ -141,106 +382,31 @@ class ImportEffects:
             found = self._setters[start] = frozenset(module.name for module in modules), together
         return found
 
-    def _find_altering_functions(self, start: str, variable: Place, functions: set[Place]) -> set[str]:
-        """Collect the functions that alter a variable, and those that call them; answer with their names.
-
-        A body counts where a name stands in it that was found so far, as a word.
-        """
-        mentioning = self._mentioning(start)
-        words, waiting = {variable.name}, [variable.name]
-        looked_at: dict[Place, _Work | None] = {variable: None}
-        readers: dict[Place, list[Place]] = {}
-        while waiting:
-            bodies = {
-                Place(module.name, name): module
-                for word in waiting
-                for module in mentioning.get(word, ())
-                for name in module.bodies_by_word.get(word, ())
-            }
-            works = {place: self._work(module, place) for place, module in bodies.items() if place not in looked_at}
-            looked_at.update(works)
-            altering = [
-                place
-                for place, work in works.items()
-                if work is not None and (variable in work.alters or not functions.isdisjoint(work.reads))
-            ]
-            if not functions and not altering:
-                break  # of most variables; who reads what need not be known then
-            for place, work in works.items() if functions else looked_at.items():
-                for item in work.reads if work is not None else ():
-                    readers.setdefault(item, []).append(place)
-            while altering:
-                function = altering.pop()
-                if function not in functions:
-                    functions.add(function)
-                    altering += readers.get(function, ())
-            waiting = sorted({function.name for function in functions} - words)
-            words.update(waiting)
-        return words
-
-    def _work(self, module: Module, place: Place) -> _Work | None:
-        """What a function or class works on; None for a variable."""
-        if place not in self._work_of:
-            self._work_of[place] = self._read_work(module, place)
-        return self._work_of[place]
-
-    def _read_work(self, module: Module, place: Place) -> _Work | None:
-        if self.project.kind_of(place) == "variable":
-            return None
-        names = module.definition(place.name).names
-        altered = set(self.project.places(module, names.alters))
-        altered.update(item for item in self.project.places(module, names.calls_methods_of) if self._is_own(item))
-        return _Work(frozenset(altered), frozenset(self.project.places(module, names.reads)))
-
     def _effects(self, module: Module) -> _Effects:
         """What the top level of a module works on, by place."""
         found = self._effects_of.get(module.name)
         if found is not None:
             return found
         found = self._effects_of[module.name] = _Effects()
+        nothing: frozenset[Place] = frozenset()
         for statement in module.index.effects:
-            effect, names = (module, statement), module.names(statement)
-            altered = set(self.project.places(module, names.alters))
-            altered.update(item for place in tuple(altered) for item in self._aliased(place))
-            if any(not inside for _, _, inside in names.unfollowed):  # `globals()["X"] = 1`
-                altered.add(Place(module.name, WHOLE))
-            found.add(found.altered, altered, effect)
-            read = set(self.project.places(module, names.reads))
-            found.add(found.read, read, effect)
-            if not statement.assigns:
-                found.add(found.worked_on, read, effect)
+            found.add((module, statement), self._places(module, module.names(statement)))
         for statement in module.index.decorated:
+            effect = (module, statement)
+            if statement.acts:
+                found.add(effect, self._places(module, module.names(statement)))
             for decorator in statement.decorators:
-                if decorator.path and not self.project.is_of_zen(module, decorator.path):
-                    targets = set(self.project.places(module, [decorator.path]))
-                    found.add(found.read, targets, (module, statement))
-                    if "." in decorator.path:
-                        found.add(found.altered, targets, (module, statement))
+                if decorator.path and self.project.is_of_zen(module, decorator.path):
+                    continue
+                found.add(effect, self._places(module, decorator.names))
+                if "." in decorator.path:  # `@cut.register`
+                    targets = frozenset(self.project.places(module, [decorator.path]))
+                    found.add(effect, _Work(targets, targets, targets, targets, targets, targets))
+            bases = frozenset(self.project.places(module, [path for path in statement.bases if path]))
+            found.add(effect, _Work(nothing, nothing, nothing, nothing, nothing, bases))
         return found
 
-    def _aliased(self, place: Place) -> list[Place]:
-        """What a variable is another name of: `rates = settings.RATES`."""
-        module = self.project.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return []
-        paths = [item.value for item in module.index.bound[place.name] if item.value]
-        return self.project.places(module, paths)
-
-    def _has_target(self, module: Module, statement: Statement) -> bool:
-        """Whether a statement works on a variable of the project's, or starts a pipeline."""
-        names = module.names(statement)
-        worked_on = names.alters if statement.assigns else (*names.alters, *names.reads)
-        return any(
-            self.project.kind_of(place) == "variable" or self._is_pipeline(place)
-            for place in self.project.places(module, worked_on)
-        )
-
-    def _is_pipeline(self, place: Place) -> bool:
-        module = self.project.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        decorators = module.index.bound[place.name][-1].decorators
-        return any(self.project.is_of_zen(module, item.path) for item in decorators)
+    # -- classes and values ------------------------------------------------------------------------------------------
 
     def subclasses(self, start: str, place: Place) -> list[Place]:
         """The classes in these modules that derive from one, directly or not."""
@@ -248,7 +414,9 @@ class ImportEffects:
         waiting = [place]
         while waiting:
             base = waiting.pop()
-            for module in self._mentioning(start).get(base.name, ()):
+            words = self._names_of(start, [base.name])
+            own = filter(None, [self.project.module(base.module)])
+            for module in dict.fromkeys([*_below(self._mentioning(start), words), *own]):
                 derived = [item for item in self._derived(module).get(base, ()) if item not in found]
                 found.update(dict.fromkeys(derived))
                 waiting += derived
@@ -266,23 +434,14 @@ class ImportEffects:
 
     def registers_subclasses(self, place: Place) -> bool:
         """Whether a class learns of the classes that derive from it."""
-        module = self.project.module(place.module)
-        assert module is not None
-        return any(statement.learns_of_subclasses for statement in module.index.bound[place.name])
+        return any(statement.learns_of_subclasses for statement in self._statements(place))
 
-    def _is_own(self, place: Place) -> bool:
-        """Whether a variable's value is of a class of the project's, any method of which may alter it."""
+    def _statements(self, place: Place) -> list[Statement]:
+        """What binds a place; nothing for a whole module."""
         module = self.project.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        definition = module.definition(place.name)
-        return definition.kind == "variable" and any(
-            self.project.kind_of(item) == "class" for item in self.project.places(module, definition.names.reads)
-        )
+        return module.index.bound.get(place.name, []) if module is not None else []
 
-    def _is_logger(self, place: Place) -> bool:
-        module = self.project.module(place.module)
-        if module is None or place.name not in module.index.bound:
-            return False
-        made_by = [item.made_by for item in module.index.bound[place.name]]
-        return all(path and "logging.getLogger" in self.project.resolve(module, path) for path in made_by)
+
+def _below(mentioned: dict[str, list[Module]], words: Iterable[str]) -> Iterator[Module]:
+    """The modules below any of these words."""
+    return (module for word in words for module in mentioned.get(word, ()))

@@ -111,12 +111,13 @@ def _from_json(document: list[Any]) -> tuple[Index, dict[int, Content]]:
 def _statement_to_json(item: Statement) -> list[Any]:
     decorators = [[each.path, each.digest, _names_to_json(each.names)] for each in item.decorators]
     facts = [item.position, item.kind, item.bound, item.does_more, item.lines]
-    more = [item.learns_of_subclasses, item.assigns, item.has_body, item.value, item.made_by]
-    return [facts, decorators, item.bases, *more]
+    more = [item.learns_of_subclasses, item.acts, item.holds, item.assigns, item.made_by, item.kept]
+    return [facts, decorators, item.bases, item.kept_if, *more]
 
 
 def _statement_from_json(document: list[Any]) -> Statement:
-    (position, kind, bound, does_more, lines), decorators, bases, *rest = document
+    (position, kind, bound, does_more, lines), decorators, bases, kept_if, *more = document
+    learns_of_subclasses, acts, holds, assigns, made_by, kept = more
     return Statement(
         position,
         kind,
@@ -125,22 +126,33 @@ def _statement_from_json(document: list[Any]) -> Statement:
         (lines[0], lines[1]),
         tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in decorators),
         tuple(bases),
-        *rest,
+        learns_of_subclasses,
+        acts,
+        holds,
+        assigns,
+        made_by,
+        kept,
+        tuple(kept_if),
     )
 
 
 def _names_to_json(names: Names) -> list[Any]:
-    sets = [sorted(found) for found in (names.annotations, names.alters, names.calls_methods_of)]
-    return [list(names.reads), *sets, sorted(names.imported), names.unfollowed]
+    kinds = [names.annotations, names.alters, names.fills, names.exposes, names.looks, names.calls, names.hands]
+    return [list(names.reads), [*map(sorted, kinds)], sorted(names.imported), names.unfollowed]
 
 
 def _names_from_json(document: list[Any]) -> Names:
-    reads, annotations, alters, calls_methods_of, imported, unfollowed = document
+    reads, kinds, imported, unfollowed = document
+    annotations, alters, fills, exposes, looks, calls, hands = map(set, kinds)
     return Names(
         dict.fromkeys(reads),
-        set(annotations),
-        set(alters),
-        set(calls_methods_of),
+        annotations,
+        alters,
+        fills,
+        exposes,
+        looks,
+        calls,
+        hands,
         {(level, module) for level, module in imported},
         [(what, line, inside) for what, line, inside in unfollowed],
     )

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from zen_core.compiler.code.index_memo import IndexMemo
 
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<few>[^\n]*))"
-    r"|import[ \t]+(?P<whole>[^\n]*))",
+    r"(?:^|[;:])[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import\b[ \t]*"
+    r"(?:\((?P<many>(?:[^)#]|#[^\n]*)*)\)|(?P<few>(?:\\\n|[^\n])*))"
+    r"|import[ \t]+(?P<whole>(?:\\\n|[^\n])*))",
     re.MULTILINE,
 )
+_RENAMED = re.compile(r"\b(\w+)[\s\\]+as[\s\\]+(\w+)")
+_SPELT = re.compile(r"(?:\.(?:[\s\\]|#[^\n]*\n)*|[\"'])(\w+)")
 _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']")
 _IDENTIFIER = re.compile(r"\w+")
 _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" else 32 for byte in range(256))
@@ -39,6 +42,9 @@ _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" el
 _TOP_BLOCK = re.compile(
     r"^(?!def\b|class\b|async\b|import\b|from\b|[\s#)\]}])[^\n]*(?:\n(?:[ \t)\]}][^\n]*)?(?=\n|\Z))*", re.MULTILINE
 )
+_TARGETS = re.compile(r"^[^\n#]*?(?:=(?!=)|\b(?:for|as|del)\b)[^\n]*", re.MULTILINE)
+_BY_COMPUTED_NAME = frozenset({"setattr", "delattr", "vars", "__dict__"})
+_OWN_BY_NAME = frozenset({"global", "exec", "eval", "globals", "vars", "locals"})
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
 _WORD = re.compile(r"[\w.]+")
 
@@ -71,7 +77,7 @@ class Index:
         bare: modules of `import …`, which may be imported for what they do.
         bound: the statements that bind a name, in their order.
         effects: statements that do something, besides binding names.
-        decorated: functions and classes that are decorated, or derived from something.
+        decorated: functions and classes that are decorated, or derived from something, and classes that act.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -89,7 +95,7 @@ class Index:
             self.bound.setdefault(name, []).append(statement)
         if statement.does_more:
             self.effects.append(statement)
-        if statement.decorators or statement.bases:
+        if statement.decorators or statement.bases or statement.acts or statement.learns_of_subclasses:
             self.decorated.append(statement)
 
 
@@ -190,10 +196,14 @@ class Module:
         self.__dict__.pop("_nodes", None)
 
     @cached_property
+    def _imports(self) -> list[re.Match[str]]:
+        return list(_IMPORT.finditer(self.text))
+
+    @cached_property
     def imported(self) -> frozenset[str]:
         """Every name that it may import, also within functions: modules, and names in them. Read without parsing."""
         found: set[str] = set(_DYNAMIC_IMPORT.findall(self.text))
-        for match in _IMPORT.finditer(self.text):
+        for match in self._imports:
             if match["whole"] is not None:
                 found.update(part.split()[0] for part in match["whole"].split(",") if part.split())
                 continue
@@ -212,6 +222,33 @@ class Module:
     def top_words(self) -> frozenset[str]:
         """Every word in what the top level does: not in functions, classes and imports. Read without parsing."""
         return _words_of(self._top)
+
+    @cached_property
+    def renamed(self) -> frozenset[tuple[str, str]]:
+        """What its imports name otherwise: (name, its name here). Read without parsing."""
+        return frozenset(pair for match in self._imports for pair in _RENAMED.findall(match[0]))
+
+    @cached_property
+    def foreign_words(self) -> frozenset[str]:
+        """The words by which it may name what another module defines; all, behind `import *`. Read without parsing.
+
+        Those in imports, and behind a dot or a quote. What else stands there is a name of its own.
+        """
+        imports = [match[0] for match in self._imports]
+        if any("*" in text for text in imports):
+            return self.words
+        return frozenset(_SPELT.findall(self.text)) | _words_of("\n".join(imports))
+
+    def may_assign(self, name: str, home: str) -> bool:
+        """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
+        if home == self.name:
+            return not _OWN_BY_NAME.isdisjoint(self.words)
+        return name in self._assigned_attributes or not _BY_COMPUTED_NAME.isdisjoint(self.words)
+
+    @cached_property
+    def _assigned_attributes(self) -> frozenset[str]:
+        """Every word behind a dot in a line in which something is assigned."""
+        return frozenset(_SPELT.findall("\n".join(_TARGETS.findall(self.text))))
 
     @cached_property
     def sets_attributes(self) -> bool:
@@ -262,12 +299,11 @@ class Module:
         return tuple(name for name, bound in self.index.bare.items() if counts[bound] <= 1)
 
     @cached_property
-    def bodies_by_word(self) -> Mapping[str, list[str]]:
-        """The names of functions, classes and blocks of the top level, by each word that stands in them."""
+    def definitions_by_word(self) -> Mapping[str, list[str]]:
+        """The names that the top level binds, by each word that stands in what binds them."""
         found: dict[str, list[str]] = {}
         for name, statements in self.index.bound.items():
-            bodies = [statement for statement in statements if statement.has_body]
-            for word in _words_of("\n".join(map(self.segment, bodies))):
+            for word in _words_of("\n".join(map(self.segment, statements))):
                 found.setdefault(word, []).append(name)
         return found
 
@@ -296,9 +332,13 @@ class Module:
                     yield from self._statements(node.orelse, guards)
                     continue
                 typing = dotted(node.test).endswith("TYPE_CHECKING")
+                if any(isinstance(inner, ast.Call) for inner in ast.walk(node.test)):
+                    yield ast.copy_location(ast.Expr(node.test), node.test), guards
                 yield from self._statements(node.body, guards if typing else (*guards, node.test))
                 yield from self._statements(node.orelse, (*guards, ast.Not(), node.test))
             elif isinstance(node, ast.With) and all(item.optional_vars is None for item in node.items):
+                for item in node.items:
+                    yield ast.copy_location(ast.Expr(item.context_expr), item.context_expr), guards
                 yield from self._statements(node.body, (*guards, *(item.context_expr for item in node.items)))
             elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
                 yield from self._statements(node.body, guards)  # type: ignore[attr-defined]

@@ -17,9 +17,34 @@ _BINDS = frozenset(
 )
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _WITHOUT_NAMES = frozenset({"ctx", "op", "ops", "type_comment", "kind"})
-_RUNS_TEXT = frozenset({"exec", "eval", "compile", "__import__", "globals", "vars", "builtins.exec", "builtins.eval"})
+RUNS_TEXT = frozenset({"exec", "eval", "compile", "__import__", "globals", "vars", "builtins.exec", "builtins.eval"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
+_LOOKED_AT: dict[type, tuple[str, ...]] = {
+    ast.Subscript: ("value",),
+    ast.Compare: ("left", "comparators"),
+    ast.BinOp: ("left", "right"),
+    ast.UnaryOp: ("operand",),
+    ast.For: ("iter",),
+    ast.AsyncFor: ("iter",),
+    ast.comprehension: ("iter",),
+    ast.FormattedValue: ("value",),
+    ast.If: ("test",),
+    ast.While: ("test",),
+    ast.Assert: ("test",),
+    ast.IfExp: ("test",),
+    ast.Starred: ("value",),
+}
+"""Where a dict, list or set of plain values stands, it is read there and nothing else."""
+_LOOKING = frozenset(
+    {
+        *("all", "any", "bool", "dict", "enumerate", "float", "frozenset", "int", "isinstance", "len", "list", "max"),
+        *("min", "print", "range", "repr", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"),
+        *("copy", "count", "get", "index", "isdisjoint", "issubset", "issuperset", "items", "keys", "values"),
+        *("difference", "intersection", "symmetric_difference", "union"),
+    }
+)
+"""Functions of Python's that only read such arguments, and methods that only read what they are called on."""
 _ALTERING = (
     "add",
     "append",
@@ -52,8 +77,13 @@ class Names:
         reads: every name, in the order of first use. One that begins with `@` stands for an import of the code's own:
             `@LEVEL:MODULE` and, behind another colon, the attributes.
         annotations: those of them that stand in annotations.
-        alters: what is assigned to, or altered by a method.
-        calls_methods_of: on what methods are called.
+        alters: what is assigned to, also by `setattr` and the like.
+        fills: on what a method is called whose name says that it alters: `add`, `update`.
+        exposes: on what methods are called; what is given back, or becomes an attribute of a class, so that others
+            may alter it.
+        looks: what is looked at, outside of annotations: `TABLE["a"]`, `x in TABLE`, `TABLE.get("a")`.
+        calls: what is called.
+        hands: what is used in any other way: handed on, assigned. A dict may be altered by that.
         imported: modules that the code imports itself, as (level, module).
         unfollowed: what reaches further than can be read, with its line; and the name it looks into, or "".
     """
@@ -61,7 +91,11 @@ class Names:
     reads: dict[str, None] = field(default_factory=dict)
     annotations: set[str] = field(default_factory=set)
     alters: set[str] = field(default_factory=set)
-    calls_methods_of: set[str] = field(default_factory=set)
+    fills: set[str] = field(default_factory=set)
+    exposes: set[str] = field(default_factory=set)
+    looks: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+    hands: set[str] = field(default_factory=set)
     imported: set[tuple[int, str]] = field(default_factory=set)
     unfollowed: list[tuple[str, int, str]] = field(default_factory=list)
 
@@ -177,7 +211,7 @@ class _Collector:
             targets = [generator.target for generator in node.generators]
             inner = self._scope(targets, (), scope)
             first, *others = node.generators
-            push((first.iter, scope, False))
+            self._part(first.iter, scope, False, self.found.looks)
             push(([first.target, *first.ifs, *others], inner, False))
             push(([node.key, node.value] if isinstance(node, ast.DictComp) else node.elt, inner, False))
         else:
@@ -232,13 +266,15 @@ class _Collector:
     def _visit(self, node: ast.AST, scope: _Scope | None, typed: bool) -> None:
         if isinstance(node, ast.Call):
             self._call(node, scope)
-            self._children(node, scope, typed, {})
+            self._called(node, scope, typed)
         elif isinstance(node, ast.Constant):
             if typed and isinstance(node.value, str):
                 self._text(node.value, scope)
         elif isinstance(node, ast.Subscript):
             if not isinstance(node.ctx, ast.Load):
                 self._alters(node.value, scope)
+                self._waiting += [(node.value, scope, False), (node.slice, scope, False)]
+                return
             named = dotted(node.value).rpartition(".")[2]
             inner = node.slice
             if typed and named in _NOT_TYPES:
@@ -248,24 +284,44 @@ class _Collector:
                 self._waiting += [(first, scope, True), (list(rest), scope, False)]
             else:
                 self._children(node, scope, typed, {})
+        elif isinstance(node, ast.Assign):
+            self._expose(node.value if scope is not None and scope.is_class else None, scope)
+            self._children(node, scope, typed, {})
         elif isinstance(node, ast.AnnAssign):
+            self._expose(node.value if scope is not None and scope.is_class else None, scope)
             self._waiting += [(node.annotation, scope, True), (node.target, scope, False)]
             self._waiting += [(node.value, scope, False)] if node.value is not None else []
         elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)):
             return
+        elif isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)) and node.value is not None:
+            self._expose(node.value, scope)
+            self._waiting.append((node.value, scope, typed))
         else:
             self._children(node, scope, typed, {})
 
     def _children(self, node: ast.AST, scope: _Scope | None, typed: bool, parts: Mapping[str, Any]) -> None:
         kind: Any = type(node)
+        looked_at = _LOOKED_AT.get(kind, ())
         for name in reversed(_fields_of(kind)):
             value = getattr(node, name, None)
             if parts:
                 value = parts.get(name, value)
-            if isinstance(value, (list, ast.AST)) and (typed or type(value) is not ast.Constant):
+            if name in looked_at:
+                for item in value if type(value) is list else (value,):
+                    self._part(item, scope, typed, self.found.looks)
+            elif isinstance(value, (list, ast.AST)) and (typed or type(value) is not ast.Constant):
                 self._waiting.append((value, scope, typed))
 
-    def _name(self, node: ast.Name | ast.Attribute, scope: _Scope | None, typed: bool) -> None:
+    def _part(self, node: Any, scope: _Scope | None, typed: bool, use: set[str]) -> None:
+        """What stands where it is used so."""
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            self._name(node, scope, typed, use)
+        else:
+            self._waiting.append((node, scope, typed))
+
+    def _name(
+        self, node: ast.Name | ast.Attribute, scope: _Scope | None, typed: bool, use: set[str] | None = None
+    ) -> None:
         inner, rest = node, []
         while isinstance(inner, ast.Attribute):
             rest.append(inner.attr)
@@ -286,12 +342,20 @@ class _Collector:
         self.found.reads[read] = None
         if typed:
             self.found.annotations.add(read)
+        elif read.endswith(".__dict__"):
+            self.found.alters.add(read.removesuffix(".__dict__"))
+        else:
+            (self.found.hands if use is None else use).add(read)
 
     def _alters(self, target: ast.AST, scope: _Scope | None) -> None:
         while isinstance(target, ast.Subscript):
             target = target.value
         if (path := dotted(target)) and (full := self._global(path, scope)):
             self.found.alters.add(full)
+
+    def _expose(self, value: ast.expr | None, scope: _Scope | None) -> None:
+        if value is not None and (path := dotted(value)) and (full := self._global(path, scope)):
+            self.found.exposes.add(full)
 
     def _global(self, path: str, scope: _Scope | None) -> str:
         first, _, rest = path.partition(".")
@@ -310,23 +374,38 @@ class _Collector:
                 self.found.imported.add((0, literal))
             else:
                 self.found.unfollowed.append((f"{called} with a computed name", node.lineno, ""))
-        elif full == path and path in _RUNS_TEXT and not (path in ("globals", "vars") and not self._is_bare(node)):
+        elif full == path and path in RUNS_TEXT and not (path in ("globals", "vars") and not self._is_bare(node)):
             self.found.unfollowed.append((path, node.lineno, ""))
         elif called in ("getattr", "hasattr") and full == path and first is not None and len(node.args) > 1:
             looked_in, name = dotted(first), node.args[1]
             inside = self._global(looked_in, scope) if looked_in else ""
             if inside and isinstance(name, ast.Constant) and isinstance(name.value, str):
                 self.found.reads[_joined(inside, [name.value])] = None
+                self.found.hands.add(_joined(inside, [name.value]))
+                self.found.exposes.add(_joined(inside, [name.value]))
             elif inside and called == "getattr":
                 self.found.unfollowed.append(("getattr with a computed name", node.lineno, inside))
-        elif called in ("setattr", "delattr") and full == path and first is not None:
+        elif called in ("setattr", "delattr", "vars") and full == path and first is not None:
             self._alters(first, scope)
         if isinstance(node.func, ast.Attribute) and full:
             owner = full.rpartition(".")[0] if not full.startswith("@") else _owner(full)
             if owner:
-                self.found.calls_methods_of.add(owner)
+                self.found.exposes.add(owner)
                 if called.startswith(_ALTERING):
-                    self.found.alters.add(owner)
+                    self.found.fills.add(owner)
+
+    def _called(self, node: ast.Call, scope: _Scope | None, typed: bool) -> None:
+        """The parts of a call."""
+        function: Any = node.func
+        is_method = isinstance(function, ast.Attribute)
+        only_looks = (function.attr if is_method else getattr(function, "id", "")) in _LOOKING
+        self._part(function, scope, typed, self.found.looks if is_method and only_looks else self.found.calls)
+        self._waiting.append((node.keywords, scope, typed))
+        for item in node.args:
+            if only_looks and not is_method:
+                self._part(item, scope, typed, self.found.looks)
+            else:
+                self._waiting.append((item, scope, typed))
 
     @staticmethod
     def _is_bare(node: ast.Call) -> bool:

@@ -61,10 +61,14 @@ class Statement:
         decorators: in the order in which they are written.
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
+        acts: whether a class has keywords, or more in its body than functions and values.
+        holds: whether a class has attributes that can be altered, such as a dict.
         assigns: whether it is an assignment, or a loop, which assigns.
-        has_body: whether statements stand within it.
-        value: the dotted name of what it assigns, or "".
         made_by: the dotted name of what is called for what it assigns, or "".
+        kept: what it assigns: `constant` for a value that nothing can alter, `plain` for a dict, list or set of such;
+            "" for others.
+        kept_if: dotted names that must stand for constants so that this holds; with `()` behind them for what makes
+            constants, with `[]` for generic types.
     """
 
     position: int
@@ -75,16 +79,19 @@ class Statement:
     decorators: tuple[Decorator, ...] = ()
     bases: tuple[str, ...] = ()
     learns_of_subclasses: bool = False
+    acts: bool = False
+    holds: bool = False
     assigns: bool = False
-    has_body: bool = False
-    value: str = ""
     made_by: str = ""
+    kept: str = ""
+    kept_if: tuple[str, ...] = ()
 
 
 def read_statement(position: int, node: ast.stmt) -> Statement:
     """A statement, from its syntax tree."""
     is_function, is_class = isinstance(node, FUNCTIONS), isinstance(node, ast.ClassDef)
     value = getattr(node, "value", None) or ast.Pass()
+    kept, kept_if = _kept(getattr(node, "value", None)) if isinstance(node, (ast.Assign, ast.AnnAssign)) else ("", ())
     bound = (node.name,) if is_function or is_class else tuple(dict.fromkeys(bound_names([node])))  # type: ignore[attr-defined]
     return Statement(
         position=position,
@@ -95,10 +102,12 @@ def read_statement(position: int, node: ast.stmt) -> Statement:
         decorators=tuple(map(_read_decorator, _decorators_of(node))),
         bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
         learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
+        acts=isinstance(node, ast.ClassDef) and (bool(node.keywords) or any(map(_acts, node.body))),
+        holds=isinstance(node, ast.ClassDef) and any(map(_holds, node.body)),
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
-        has_body=hasattr(node, "body"),
-        value=dotted(value),
         made_by=dotted(getattr(value, "func", value)) if isinstance(value, ast.Call) else "",
+        kept=kept,
+        kept_if=kept_if,
     )
 
 
@@ -139,7 +148,11 @@ def merged(found: Iterable[Names]) -> Names:
         all_names.reads.update(names.reads)
         all_names.annotations |= names.annotations
         all_names.alters |= names.alters
-        all_names.calls_methods_of |= names.calls_methods_of
+        all_names.fills |= names.fills
+        all_names.exposes |= names.exposes
+        all_names.looks |= names.looks
+        all_names.calls |= names.calls
+        all_names.hands |= names.hands
         all_names.imported |= names.imported
         all_names.unfollowed += names.unfollowed
     return all_names
@@ -159,11 +172,68 @@ def _learns_of_subclasses(node: ast.ClassDef) -> bool:
     )
 
 
+def _acts(node: ast.stmt) -> bool:
+    """Whether a statement in the body of a class may do something besides binding a name to a plain value."""
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return bool(node.decorator_list) or (isinstance(node, ast.ClassDef) and any(map(_acts, node.body)))
+    return _may_do_more(node, binds=True)
+
+
+def _holds(node: ast.stmt) -> bool:
+    """Whether a statement in the body of a class gives it an attribute that can be altered."""
+    if isinstance(node, ast.AnnAssign):  # a field's default is no attribute
+        return node.value is not None and not isinstance(node.value, ast.Call) and _constant_if(node.value) is None
+    return isinstance(node, ast.Assign) and (isinstance(node.value, ast.Call) or _constant_if(node.value) is None)
+
+
+def _kept(value: ast.expr | None) -> tuple[str, tuple[str, ...]]:
+    """What becomes of a value: see `Statement.kept` and `Statement.kept_if`."""
+    if isinstance(value, (ast.List, ast.Set, ast.Dict)):
+        parts = [*value.keys, *value.values] if isinstance(value, ast.Dict) else value.elts
+        found = _all_constant_if(parts)
+        return ("", ()) if found is None else ("plain", found)
+    found = _constant_if(value)
+    return ("", ()) if found is None else ("constant", found)
+
+
+def _constant_if(value: ast.expr | None) -> tuple[str, ...] | None:
+    """The names that must stand for constants, or for what makes constants, so that a value is one; None for others."""
+    if isinstance(value, ast.Constant):
+        return ()
+    if isinstance(value, (ast.Name, ast.Attribute)) and (path := dotted(value)):
+        return (path,)
+    if isinstance(value, ast.Attribute):
+        return _constant_if(value.value)  # a constant's: `Path(...).parent`
+    if isinstance(value, (ast.JoinedStr, ast.Lambda, ast.Compare)):
+        return ()
+    if isinstance(value, ast.Call):
+        path = dotted(value.func)
+        return (f"{path}()",) if path else _constant_if(getattr(value.func, "value", None))
+    if isinstance(value, ast.Subscript):  # of a type: `list[int]`, `Union[A, B]`
+        path = dotted(value.value)
+        return (f"{path}[]",) if path else None
+    if isinstance(value, ast.BinOp):
+        return _all_constant_if([value.left, value.right])
+    if isinstance(value, ast.UnaryOp):
+        return _constant_if(value.operand)
+    return _all_constant_if(value.elts) if isinstance(value, ast.Tuple) else None
+
+
+def _all_constant_if(values: Iterable[ast.expr | None]) -> tuple[str, ...] | None:
+    found: list[str] = []
+    for value in values:
+        needed = _constant_if(value)
+        if needed is None:
+            return None
+        found += needed
+    return tuple(found)
+
+
 def _may_do_more(node: ast.stmt, binds: bool) -> bool:
     """Whether a statement does something besides binding names."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
-    if not binds or isinstance(node, _UNITS):
+    if not binds or isinstance(node, (*_UNITS, ast.AugAssign)):
         return True
     return any(
         isinstance(inner, ast.Call)
