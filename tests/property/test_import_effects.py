@@ -131,6 +131,8 @@ PLACES: dict[str, str | tuple[str, str]] = {
     "a partial": "import functools\ndef fill(n):\n    PUT\nput = functools.partial(fill, NUMBER)\nput()\n",
     "an argument": "def fill(t, n):\n    GIVEN\nfill(VALUE, NUMBER)\n",
     "an argument, with a result": "def fill(t, n):\n    GIVEN\nx = fill(VALUE, NUMBER)\n",
+    "an argument within a function": "def fill(t, n):\n    GIVEN\ndef more(n):\n    fill(VALUE, n)\nmore(NUMBER)\n",
+    "an argument of a function with a name of Python's": "def sum(t, n):\n    GIVEN\nsum(VALUE, NUMBER)\n",
     "a local name": "def fill(n):\n    t = VALUE\n    GIVEN\nfill(NUMBER)\n",
     "a default": "def fill(n, t=VALUE):\n    GIVEN\nfill(NUMBER)\n",
     "a loop over it": "for t in (VALUE,):\n    n = NUMBER\n    GIVEN\n",

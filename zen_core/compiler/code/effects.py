@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
 
 from zen_core.compiler.code.modules import Module
-from zen_core.compiler.code.names import RUNS_TEXT, Names
+from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names
 from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.statements import Statement
 
@@ -27,13 +26,6 @@ _MAKERS_OF_CONSTANTS = frozenset(
     }
 )
 _MAKERS_OF_TYPES = frozenset({"NewType()", "ParamSpec()", "TypeVar()"})
-_CONTAINERS = frozenset(
-    {
-        *("bytearray", "dict", "list", "set", "collections.ChainMap", "collections.Counter", "collections.OrderedDict"),
-        *("collections.UserDict", "collections.UserList", "collections.defaultdict", "collections.deque"),
-        *("types.SimpleNamespace", "weakref.WeakKeyDictionary", "weakref.WeakSet", "weakref.WeakValueDictionary"),
-    }
-)
 _GENERIC = ("typing.", "typing_extensions.", "collections.abc.", "builtins.")
 _CONSTANT_MODULES = (
     "builtins.",
@@ -62,20 +54,14 @@ class _Work:
     reads: frozenset[Place]
 
 
-class _Uses(NamedTuple):
-    """The uses, as attributes of `_Work`, by which statements of top levels, and definitions, may alter something."""
-
-    of_statements: tuple[str, ...]
-    of_definitions: tuple[str, ...]
-
-
-_CONSTANT = _Uses(("alters",), ("alters",))
-_FUNCTION = _Uses(("alters", "fills"), ("alters", "fills"))
-_CLASS = _Uses(("alters", "fills", "hands"), ("alters", "fills"))
-_CLASS_WITH_STATE = _Uses(("alters", "exposes", "hands"), ("alters", "exposes"))
-_OBJECT = _Uses(("alters", "reads"), ("alters", "exposes"))
-_PLAIN = _Uses(("alters", "calls", "hands"), ("alters", "calls", "hands"))
-_ANYTHING = _Uses(("alters", "reads"), ("alters", "reads"))
+# By which uses, attributes of `_Work`, something may be altered: what cannot be altered itself is assigned again; a
+# function or class gets attributes; a class has some that can be altered; a dict of constants is handed on; and of
+# anything else a part may be altered wherever it is read.
+_CONSTANT = ("alters",)
+_NAMED = ("alters", "fills")
+_CLASS_WITH_STATE = ("alters", "exposes", "hands")
+_PLAIN = ("alters", "calls", "hands")
+_ANYTHING = ("alters", "reads")
 
 
 @dataclass(slots=True)
@@ -146,7 +132,7 @@ class ImportEffects:
         self._effects_of: dict[str, _Effects] = {}
         self._work_of: dict[Place, _Work] = {}
         self._users_of: dict[tuple[str, str, str, bool], _Users] = {}
-        self._uses: dict[Place, _Uses] = {}
+        self._uses: dict[Place, tuple[str, ...]] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
         self._altering: dict[tuple[str, Place], tuple[Effect, ...]] = {}
 
@@ -198,9 +184,9 @@ class ImportEffects:
 
     def _find_altering(self, start: str, place: Place) -> Iterator[Effect]:
         uses = self._altering_uses(place)
-        through = self._altering_definitions(start, place, uses)
+        through = self._altering_definitions(start, place)
         words = self._names_of(start, {place.name} if place.name != WHOLE else ())
-        sought = [*_below(self._mentioning(start, top=uses in (_CONSTANT, _FUNCTION)), words)]
+        sought = [*_below(self._mentioning(start, top=uses in (_CONSTANT, _NAMED)), words)]
         sought += _below(self._mentioning(start), self._names_of(start, (each.name for each in through)))
         sought += filter(None, (self.project.module(each.module) for each in (place, *through)))
         # Those that set attributes may know it under a name of their own, or a computed one.
@@ -208,7 +194,7 @@ class ImportEffects:
         modules = {module.name: module for module in sought if module.name not in setters}
         found: dict[tuple[str, int], Effect] = {}
         for effects in (effects_of_setters, *map(self._effects, modules.values())):
-            by_use: list[dict[Place, list[Effect]]] = [getattr(effects, use) for use in uses.of_statements]
+            by_use: list[dict[Place, list[Effect]]] = [getattr(effects, use) for use in uses]
             for effect in chain(
                 *(index.get(each, ()) for index in by_use for each in (place, Place(place.module, WHOLE))),
                 *(effects.reads[each] for each in effects.reads.keys() & through),
@@ -217,40 +203,24 @@ class ImportEffects:
         for key in sorted(found):
             yield found[key]
 
-    def _altering_uses(self, place: Place) -> _Uses:
+    def _altering_uses(self, place: Place) -> tuple[str, ...]:
         """By which uses a definition may be altered."""
         if place not in self._uses:
             self._uses[place] = self._read_uses(place)
         return self._uses[place]
 
-    def _read_uses(self, place: Place) -> _Uses:
-        kind = self.project.kind_of(place)
-        if kind == "class":
-            return _CLASS_WITH_STATE if any(statement.holds for statement in self._statements(place)) else _CLASS
-        if kind != "variable":
-            return _FUNCTION
-        kept = {self._kept(place, statement) for statement in self._statements(place)}
-        if kept == {"constant"}:
-            return _CONSTANT
-        if kept <= {"constant", "plain"}:
-            return _PLAIN
-        return _ANYTHING if "" in kept else _OBJECT
+    def _read_uses(self, place: Place) -> tuple[str, ...]:
+        statements = self._statements(place)
+        if self.project.kind_of(place) != "variable":
+            return _CLASS_WITH_STATE if any(statement.holds for statement in statements) else _NAMED
+        kept = {self._kept(place, statement) for statement in statements}
+        return _ANYTHING if "" in kept else _PLAIN if "plain" in kept else _CONSTANT
 
     def _kept(self, place: Place, statement: Statement) -> str:
-        """What a statement gives a variable.
-
-        A `constant`, a `plain` dict, list or set of such, what a class `made`, or "" anything.
-        """
+        """What a statement gives a variable: a `constant`, a `plain` dict, list or set of such, or "" anything."""
         module = self.project.module(place.module)
         assert module is not None
-        if statement.kept and all(self._is_constant(module, path) for path in statement.kept_if):
-            return statement.kept
-        makers = self.project.resolve(module, statement.made_by) if statement.made_by else ()
-        is_object = makers and all(
-            maker not in _CONTAINERS if isinstance(maker, str) else self.project.kind_of(maker) == "class"
-            for maker in makers
-        )
-        return "made" if is_object else ""
+        return statement.kept if all(self._is_constant(module, path) for path in statement.kept_if) else ""
 
     def _is_constant(self, module: Module, path: str) -> bool:
         """Whether a name stands for what nothing can alter, or with `()` behind it for what makes such."""
@@ -271,17 +241,17 @@ class ImportEffects:
             for statement in self._statements(place)
         )
 
-    def _altering_definitions(self, start: str, place: Place, uses: _Uses) -> set[Place]:
+    def _altering_definitions(self, start: str, place: Place) -> set[Place]:
         """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
         found: set[Place] = set()
         if self.project.kind_of(place) not in ("variable", "class"):
             return found
-        itself = (place, Place(place.module, WHOLE))
+        uses = self._altering_uses(place)
         altering: list[Place] = []
         for users in self._users(start, place, only_assigned=uses == _CONSTANT):
-            for each in itself:
-                altering += (user for use in uses.of_definitions for user in users.definitions(use, each))
-                altering += (user for use in (*uses.of_statements, "hands") for user in users.variables(use, each))
+            for each in (place, Place(place.module, WHOLE)):
+                altering += (user for use in uses for user in users.definitions(use, each))
+                altering += (user for use in (*uses, "hands") for user in users.variables(use, each))
         while altering:
             each = altering.pop()
             if each != place and each not in found and not self._is_type(each):
@@ -333,8 +303,10 @@ class ImportEffects:
         alters, hands = find(names.alters), find(names.hands)
         if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
             alters |= {Place(module.name, WHOLE)}
-        calls = find(names.calls)
-        reads = hands | calls | find(names.looks)
+        calls, looks = find(names.calls), find(names.looks)
+        reads = hands | calls | looks
+        if any(self.project.resolve(module, name) for name in LOOKING & names.calls):  # no function of Python's
+            hands |= looks
         return _Work(alters, find_objects(names.fills), find_objects(names.exposes), calls, hands, reads)
 
     # -- where it is looked for --------------------------------------------------------------------------------------

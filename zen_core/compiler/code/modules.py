@@ -241,8 +241,8 @@ class Module:
 
     def may_assign(self, name: str, home: str) -> bool:
         """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
-        if home == self.name:
-            return not _OWN_BY_NAME.isdisjoint(self.words)
+        if home == self.name and not _OWN_BY_NAME.isdisjoint(self.words):
+            return True
         return name in self._assigned_attributes or not _BY_COMPUTED_NAME.isdisjoint(self.words)
 
     @cached_property

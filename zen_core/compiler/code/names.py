@@ -36,15 +36,20 @@ _LOOKED_AT: dict[type, tuple[str, ...]] = {
     ast.Starred: ("value",),
 }
 """Where a dict, list or set of plain values stands, it is read there and nothing else."""
-_LOOKING = frozenset(
+LOOKING = frozenset(
     {
         *("all", "any", "bool", "dict", "enumerate", "float", "frozenset", "int", "isinstance", "len", "list", "max"),
         *("min", "print", "range", "repr", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"),
+    }
+)
+"""Functions of Python's that only look at such arguments."""
+_LOOKING_METHODS = frozenset(
+    {
         *("copy", "count", "get", "index", "isdisjoint", "issubset", "issuperset", "items", "keys", "values"),
         *("difference", "intersection", "symmetric_difference", "union"),
     }
 )
-"""Functions of Python's that only read such arguments, and methods that only read what they are called on."""
+"""Methods of such values that only look at them."""
 _ALTERING = (
     "add",
     "append",
@@ -342,8 +347,8 @@ class _Collector:
         self.found.reads[read] = None
         if typed:
             self.found.annotations.add(read)
-        elif read.endswith(".__dict__"):
-            self.found.alters.add(read.removesuffix(".__dict__"))
+        elif ".__dict__" in read:
+            self.found.alters.add(read.partition(".__dict__")[0])
         else:
             (self.found.hands if use is None else use).add(read)
 
@@ -397,15 +402,15 @@ class _Collector:
     def _called(self, node: ast.Call, scope: _Scope | None, typed: bool) -> None:
         """The parts of a call."""
         function: Any = node.func
-        is_method = isinstance(function, ast.Attribute)
-        only_looks = (function.attr if is_method else getattr(function, "id", "")) in _LOOKING
-        self._part(function, scope, typed, self.found.looks if is_method and only_looks else self.found.calls)
+        looks = self.found.looks
+        only_looks = isinstance(function, ast.Attribute) and function.attr in _LOOKING_METHODS
+        self._part(function, scope, typed, looks if only_looks else self.found.calls)
         self._waiting.append((node.keywords, scope, typed))
-        for item in node.args:
-            if only_looks and not is_method:
-                self._part(item, scope, typed, self.found.looks)
-            else:
-                self._waiting.append((item, scope, typed))
+        if isinstance(function, ast.Name) and function.id in LOOKING:
+            for item in node.args:
+                self._part(item, scope, typed, looks)
+        else:
+            self._waiting.append((node.args, scope, typed))
 
     @staticmethod
     def _is_bare(node: ast.Call) -> bool:

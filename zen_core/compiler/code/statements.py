@@ -15,6 +15,13 @@ from zen_core.compiler.code.names import Names, bound_names, dotted, names_in
 from zen_core.contract.canonical import digest_json
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OF_METHODS = frozenset(
+    {
+        *("abstractmethod", "cached_property", "classmethod", "deleter", "getter", "overload", "override", "property"),
+        *("setter", "staticmethod"),
+    }
+)
+"""Decorators that only make another kind of method."""
 _UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
 
 
@@ -175,7 +182,8 @@ def _learns_of_subclasses(node: ast.ClassDef) -> bool:
 def _acts(node: ast.stmt) -> bool:
     """Whether a statement in the body of a class may do something besides binding a name to a plain value."""
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        return bool(node.decorator_list) or (isinstance(node, ast.ClassDef) and any(map(_acts, node.body)))
+        decorators = {decorator_path(item).rpartition(".")[2] for item in node.decorator_list}
+        return not decorators <= _OF_METHODS or (isinstance(node, ast.ClassDef) and any(map(_acts, node.body)))
     return _may_do_more(node, binds=True)
 
 
