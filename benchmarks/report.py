@@ -49,4 +49,5 @@ def markdown(figures: Sequence[Figure]) -> Iterator[str]:
     for figure in figures:
         budget = "" if figure.budget is None else f"{figure.budget:g} {figure.unit}"
         over = " (over)" if figure.verdict == "OVER" else ""
-        yield f"| {figure.what} | {figure.value:.3g} {figure.unit}{over} | {figure.ratio} | {budget} |"
+        value = f"{figure.value:,.0f}" if abs(figure.value) >= 1000 else f"{figure.value:.3g}"
+        yield f"| {figure.what} | {value} {figure.unit}{over} | {figure.ratio} | {budget} |"

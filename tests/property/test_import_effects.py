@@ -82,6 +82,7 @@ ACCESS = {
     "by its name": ({}, "from q import TABLE\n", "TABLE"),
     "by its name, renamed": ({}, "from q import TABLE as T\n", "T"),
     "by its name in brackets": ({}, "from q import (  # (it)\n    TABLE as T,\n)\n", "T"),
+    "by its name, renamed in another line": ({}, "from q import (\n    TABLE  # it\n    as T,\n)\n", "T"),
     "behind a backslash": ({}, "from q \\\n    import TABLE \\\n    as T\n", "T"),
     "in one line with something else": ({}, "a = 1; from q import TABLE as T\n", "T"),
     "by another name": ({}, "import q\nT = q.TABLE\n", "T"),

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _IMPORT = re.compile(
     r"(?:^|[;:])[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import\b[ \t]*"
-    r"(?:\((?P<many>(?:[^)#]|#[^\n]*)*)\)|(?P<few>(?:\\\n|[^\n])*))"
+    r"(?:\((?P<many>(?:[^)#]|#[^\n]*+)*+)\)|(?P<few>(?:\\\n|[^\n])*))"
     r"|import[ \t]+(?P<whole>(?:\\\n|[^\n])*))",
     re.MULTILINE,
 )
-_RENAMED = re.compile(r"\b(\w+)[\s\\]+as[\s\\]+(\w+)")
+_RENAMED = re.compile(r"\b(\w+)(?:[\s\\]|#[^\n]*\n)+as[\s\\]+(\w+)")
 _SPELT = re.compile(r"(?:\.(?:[\s\\]|#[^\n]*\n)*|[\"'])(\w+)")
 _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']")
 _IDENTIFIER = re.compile(r"\w+")
@@ -42,7 +42,7 @@ _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" el
 _TOP_BLOCK = re.compile(
     r"^(?!def\b|class\b|async\b|import\b|from\b|[\s#)\]}])[^\n]*(?:\n(?:[ \t)\]}][^\n]*)?(?=\n|\Z))*", re.MULTILINE
 )
-_TARGETS = re.compile(r"^[^\n#]*?(?:=(?!=)|\b(?:for|as|del)\b)[^\n]*", re.MULTILINE)
+_TARGETS = re.compile(r"^[^\n]*?(?:=(?!=)|\b(?:for|as|del)\b)[^\n]*", re.MULTILINE)
 _BY_COMPUTED_NAME = frozenset({"setattr", "delattr", "vars", "__dict__"})
 _OWN_BY_NAME = frozenset({"global", "exec", "eval", "globals", "vars", "locals"})
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
@@ -243,7 +243,8 @@ class Module:
         """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
         if home == self.name and not _OWN_BY_NAME.isdisjoint(self.words):
             return True
-        return name in self._assigned_attributes or not _BY_COMPUTED_NAME.isdisjoint(self.words)
+        is_spelt = name in self.foreign_words and name in self._assigned_attributes
+        return is_spelt or not _BY_COMPUTED_NAME.isdisjoint(self.words)
 
     @cached_property
     def _assigned_attributes(self) -> frozenset[str]:
