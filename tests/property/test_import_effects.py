@@ -94,6 +94,7 @@ ACCESS = {
     "by import *": ({}, "from q import *\n", "TABLE"),
     "by import * of another name": ({"mid": "from q import TABLE as T\n"}, "from mid import *\n", "T"),
     "by getattr": ({}, "import q\n", 'getattr(q, "TABLE")'),
+    "by import_module": ({}, "import importlib\n", 'importlib.import_module("q").TABLE'),
     "by vars": ({}, "import q\n", "vars(q)['TABLE']"),
     "by __dict__": ({}, "import q\n", "q.__dict__['TABLE']"),
     "by a choice": ({}, "import q\nT = q.TABLE if q else None\n", "T"),

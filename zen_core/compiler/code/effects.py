@@ -194,9 +194,9 @@ class ImportEffects:
         modules = {module.name: module for module in sought if module.name not in setters}
         found: dict[tuple[str, int], Effect] = {}
         for effects in (effects_of_setters, *map(self._effects, modules.values())):
-            by_use: list[dict[Place, list[Effect]]] = [getattr(effects, use) for use in uses]
             for effect in chain(
-                *(index.get(each, ()) for index in by_use for each in (place, Place(place.module, WHOLE))),
+                *(getattr(effects, use).get(place, ()) for use in uses),
+                *(getattr(effects, use).get(Place(place.module, WHOLE), ()) for use in (*uses, "hands")),
                 *(effects.reads[each] for each in effects.reads.keys() & through),
             ):
                 found[effect[0].name, effect[1].position] = effect
@@ -249,9 +249,9 @@ class ImportEffects:
         uses = self._altering_uses(place)
         altering: list[Place] = []
         for users in self._users(start, place, only_assigned=uses == _CONSTANT):
-            for each in (place, Place(place.module, WHOLE)):
-                altering += (user for use in uses for user in users.definitions(use, each))
-                altering += (user for use in (*uses, "hands") for user in users.variables(use, each))
+            for each, by in ((place, uses), (Place(place.module, WHOLE), (*uses, "hands"))):
+                altering += (user for use in by for user in users.definitions(use, each))
+                altering += (user for use in (*by, "hands") for user in users.variables(use, each))
         while altering:
             each = altering.pop()
             if each != place and each not in found and not self._is_type(each):

@@ -230,12 +230,13 @@ class Module:
 
     @cached_property
     def foreign_words(self) -> frozenset[str]:
-        """The words by which it may name what another module defines; all, behind `import *`. Read without parsing.
+        """The words by which it may name what another module defines. Read without parsing.
 
-        Those in imports, and behind a dot or a quote. What else stands there is a name of its own.
+        Those in imports, and behind a dot or a quote: what else stands there is a name of its own. But all of them
+        behind `import *`, and where names are computed: `vars(settings).update(RATE=2)`.
         """
         imports = [match[0] for match in self._imports]
-        if any("*" in text for text in imports):
+        if any("*" in text for text in imports) or not _BY_COMPUTED_NAME.isdisjoint(self.words):
             return self.words
         return frozenset(_SPELT.findall(self.text)) | _words_of("\n".join(imports))
 

@@ -377,6 +377,7 @@ class _Collector:
             if literal is not None and not literal.startswith("."):
                 self.found.reads[f"@0:{literal}:"] = None
                 self.found.imported.add((0, literal))
+                self.found.alters.add(f"@0:{literal}:")  # whatever is done to it then
             else:
                 self.found.unfollowed.append((f"{called} with a computed name", node.lineno, ""))
         elif full == path and path in RUNS_TEXT and not (path in ("globals", "vars") and not self._is_bare(node)):
