@@ -4,9 +4,9 @@ that are set, classes that are derived, seeds that are sown.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 from itertools import chain
+from typing import Generic, Literal, TypeVar, get_args
 
 from zen_core.compiler.code.modules import Module
 from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names
@@ -16,7 +16,7 @@ from zen_core.compiler.code.statements import Statement
 _MAKERS_OF_CONSTANTS = frozenset(
     {
         *("bool", "bytes", "complex", "float", "frozenset", "hasattr", "int", "isinstance", "len", "object", "str"),
-        *("collections.namedtuple", "contextvars.ContextVar", "datetime.date", "datetime.datetime", "datetime.time"),
+        *("collections.namedtuple", "datetime.date", "datetime.datetime", "datetime.time"),
         *("datetime.timedelta", "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "logging.getLogger"),
         *("operator.attrgetter", "operator.itemgetter", "os.environ.get", "os.getenv", "os.path.abspath"),
         *("os.path.basename", "os.path.dirname", "os.path.expanduser", "os.path.join", "os.path.realpath"),
@@ -40,78 +40,48 @@ _CONSTANT_MODULES = (
 )
 
 Effect = tuple[Module, Statement]
+Use = Literal["alters", "fills", "calls", "hands", "reads"]
+"""What is done with a place: see `Names`. `reads` are all that are looked at, called or handed."""
+Work = Mapping[Use, frozenset[Place]]
+"""What a piece of code does with places."""
+User = TypeVar("User")
+
+# By which uses something may be altered: what cannot be altered itself is assigned again; a function or class gets
+# attributes; a dict of constants is handed on; and of anything else, such as a class that has a list or counts its
+# objects, a part may be altered wherever it is read.
+_CONSTANT: tuple[Use, ...] = ("alters",)
+_NAMED: tuple[Use, ...] = ("alters", "fills")
+_PLAIN: tuple[Use, ...] = ("alters", "calls", "hands")
+_ANYTHING: tuple[Use, ...] = ("alters", "reads")
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a piece of code does with places: see `Names`. What it reads is all that it looks at, calls or hands."""
+class _Users(Generic[User]):
+    """Who does what with which place."""
 
-    alters: frozenset[Place]
-    fills: frozenset[Place]
-    exposes: frozenset[Place]
-    calls: frozenset[Place]
-    hands: frozenset[Place]
-    reads: frozenset[Place]
+    def __init__(self) -> None:
+        self._by_use: dict[Use, dict[Place, list[User]]] = {use: {} for use in get_args(Use)}
 
+    def add(self, user: User, work: Work, names: Container[str] | None = None) -> None:
+        """Enter what somebody does, with `names` only what is done with places of these names."""
+        for use, places in work.items():
+            for place in places:
+                if names is None or place.name in names:
+                    self._by_use[use].setdefault(place, []).append(user)
 
-# By which uses, attributes of `_Work`, something may be altered: what cannot be altered itself is assigned again; a
-# function or class gets attributes; a class has some that can be altered; a dict of constants is handed on; and of
-# anything else a part may be altered wherever it is read.
-_CONSTANT = ("alters",)
-_NAMED = ("alters", "fills")
-_CLASS_WITH_STATE = ("alters", "exposes", "hands")
-_PLAIN = ("alters", "calls", "hands")
-_ANYTHING = ("alters", "reads")
+    def update(self, other: _Users[User]) -> None:
+        """Enter those of another one."""
+        for use, by_place in other._by_use.items():
+            for place, users in by_place.items():
+                self._by_use[use].setdefault(place, []).extend(users)
 
+    def of(self, place: Place, *uses: Use) -> Iterator[User]:
+        """Those that use a place in one of these ways."""
+        return (user for use in uses for user in self._by_use[use].get(place, ()))
 
-@dataclass(slots=True)
-class _Effects:
-    """Statements of top levels that do something, by the places that they do it with: see `Names`."""
-
-    alters: dict[Place, list[Effect]] = field(default_factory=dict)
-    fills: dict[Place, list[Effect]] = field(default_factory=dict)
-    exposes: dict[Place, list[Effect]] = field(default_factory=dict)
-    calls: dict[Place, list[Effect]] = field(default_factory=dict)
-    hands: dict[Place, list[Effect]] = field(default_factory=dict)
-    reads: dict[Place, list[Effect]] = field(default_factory=dict)
-
-    def add(self, effect: Effect, work: _Work) -> None:
-        """Enter a statement."""
-        for name in self.__slots__:
-            index: dict[Place, list[Effect]] = getattr(self, name)
-            for place in getattr(work, name):
-                index.setdefault(place, []).append(effect)
-
-    def update(self, other: _Effects) -> None:
-        """Enter those of another top level."""
-        for name in self.__slots__:
-            index: dict[Place, list[Effect]] = getattr(self, name)
-            for place, effects in getattr(other, name).items():
-                index.setdefault(place, []).extend(effects)
-
-
-@dataclass(slots=True)
-class _Users:
-    """Definitions by what they do with places."""
-
-    _definitions: dict[tuple[str, Place], list[Place]] = field(default_factory=dict)
-    _variables: dict[tuple[str, Place], list[Place]] = field(default_factory=dict)
-
-    def add(self, user: Place, work: _Work, names: Container[str], *, is_variable: bool) -> None:
-        """Enter a definition below the places of these names."""
-        index = self._variables if is_variable else self._definitions
-        for use in work.__slots__:
-            for place in getattr(work, use):
-                if place.name in names:
-                    index.setdefault((use, place), []).append(user)
-
-    def definitions(self, use: str, place: Place) -> Sequence[Place]:
-        """The functions and classes that use a place so."""
-        return self._definitions.get((use, place), ())
-
-    def variables(self, use: str, place: Place) -> Sequence[Place]:
-        """The variables whose values use a place so."""
-        return self._variables.get((use, place), ())
+    def readers(self, places: Set[Place]) -> Iterator[User]:
+        """Those that read any of these places."""
+        by_place = self._by_use["reads"]
+        return (user for place in by_place.keys() & places for user in by_place[place])
 
 
 class ImportEffects:
@@ -127,12 +97,12 @@ class ImportEffects:
         self.project = project
         self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
         self._renamed: dict[str, tuple[dict[str, set[str]], dict[str, set[str]]]] = {}
-        self._setters: dict[str, tuple[frozenset[str], _Effects]] = {}
+        self._setters: dict[str, tuple[frozenset[str], _Users[Effect]]] = {}
         self._untargeted: dict[str, list[Statement]] = {}
-        self._effects_of: dict[str, _Effects] = {}
-        self._work_of: dict[Place, _Work] = {}
-        self._users_of: dict[tuple[str, str, str, bool], _Users] = {}
-        self._uses: dict[Place, tuple[str, ...]] = {}
+        self._effects_of: dict[str, _Users[Effect]] = {}
+        self._work_of: dict[Place, Work] = {}
+        self._users_of: dict[tuple[str, str, str, bool], tuple[_Users[Place], _Users[Place]]] = {}
+        self._uses: dict[Place, tuple[Use, ...]] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
         self._altering: dict[tuple[str, Place], tuple[Effect, ...]] = {}
 
@@ -194,25 +164,24 @@ class ImportEffects:
         modules = {module.name: module for module in sought if module.name not in setters}
         found: dict[tuple[str, int], Effect] = {}
         for effects in (effects_of_setters, *map(self._effects, modules.values())):
-            for effect in chain(
-                *(getattr(effects, use).get(place, ()) for use in uses),
-                *(getattr(effects, use).get(Place(place.module, WHOLE), ()) for use in (*uses, "hands")),
-                *(effects.reads[each] for each in effects.reads.keys() & through),
-            ):
+            by_module = effects.of(Place(place.module, WHOLE), *uses, "hands")
+            for effect in chain(effects.of(place, *uses), by_module, effects.readers(through)):
                 found[effect[0].name, effect[1].position] = effect
         for key in sorted(found):
             yield found[key]
 
-    def _altering_uses(self, place: Place) -> tuple[str, ...]:
+    def _altering_uses(self, place: Place) -> tuple[Use, ...]:
         """By which uses a definition may be altered."""
         if place not in self._uses:
             self._uses[place] = self._read_uses(place)
         return self._uses[place]
 
-    def _read_uses(self, place: Place) -> tuple[str, ...]:
-        statements = self._statements(place)
+    def _read_uses(self, place: Place) -> tuple[Use, ...]:
+        statements, module = self._statements(place), self.project.module(place.module)
         if self.project.kind_of(place) != "variable":
-            return _CLASS_WITH_STATE if any(statement.holds for statement in statements) else _NAMED
+            work = self._work(module, place) if statements and module is not None else None
+            alters_itself = work is not None and (place in work["alters"] or place in work["fills"])
+            return _ANYTHING if alters_itself or any(statement.holds for statement in statements) else _NAMED
         kept = {self._kept(place, statement) for statement in statements}
         return _ANYTHING if "" in kept else _PLAIN if "plain" in kept else _CONSTANT
 
@@ -236,47 +205,52 @@ class ImportEffects:
     def _is_type(self, place: Place) -> bool:
         """Whether a variable is a type, `Union[Point, str]` or `TypeVar("P", bound=Point)`: it holds nothing."""
         return all(
-            any(path.endswith("[]") or "typing." in path or path in _MAKERS_OF_TYPES for path in statement.kept_if)
-            and self._kept(place, statement) == "constant"
+            self._kept(place, statement) == "constant"
+            and statement.kept_if
+            and all(path.endswith("[]") or path.split(".")[-1] in _MAKERS_OF_TYPES for path in statement.kept_if)
             for statement in self._statements(place)
         )
 
     def _altering_definitions(self, start: str, place: Place) -> set[Place]:
         """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
         found: set[Place] = set()
-        if self.project.kind_of(place) not in ("variable", "class"):
-            return found
         uses = self._altering_uses(place)
-        altering: list[Place] = []
-        for users in self._users(start, place, only_assigned=uses == _CONSTANT):
-            for each, by in ((place, uses), (Place(place.module, WHOLE), (*uses, "hands"))):
-                altering += (user for use in by for user in users.definitions(use, each))
-                altering += (user for use in (*by, "hands") for user in users.variables(use, each))
+        if self.project.kind_of(place) not in ("variable", "class") and uses == _NAMED:
+            return found
+        # `a = b = {}`: what is done to one is done to the other.
+        together = {name for statement in self._statements(place) for name in statement.bound} - {place.name}
+        altering = [Place(place.module, name) for name in together] if uses != _CONSTANT else []
+        whole = Place(place.module, WHOLE)
+        for functions, variables in self._users(start, place, only_assigned=uses == _CONSTANT):
+            altering += (*functions.of(place, *uses), *functions.of(whole, *uses, "hands"))
+            altering += (*variables.of(place, *uses, "hands"), *variables.of(whole, *uses, "hands"))
         while altering:
             each = altering.pop()
             if each != place and each not in found and not self._is_type(each):
                 found.add(each)
-                for users in self._users(start, each):
-                    altering += users.definitions("reads", each)
-                    altering += users.variables("reads", each)
+                for functions, variables in self._users(start, each):
+                    altering += (*functions.of(each, "reads"), *variables.of(each, "reads"))
         return found
 
-    def _users(self, start: str, place: Place, *, only_assigned: bool = False) -> Iterator[_Users]:
-        """What names a definition: in the modules of a closure, and in its own."""
+    def _users(
+        self, start: str, place: Place, *, only_assigned: bool = False
+    ) -> Iterator[tuple[_Users[Place], _Users[Place]]]:
+        """The functions and classes, and the variables, that name a place: in a closure, and in its own module."""
         for word in self._names_of(start, [place.name]):
-            yield self._find_users((start, word, "", only_assigned))
-            yield self._find_users((start, word, place.module, only_assigned))
+            for home in ("", place.module):
+                key = (start, word, home, only_assigned)
+                if key not in self._users_of:
+                    self._users_of[key] = self._find_users(*key)
+                yield self._users_of[key]
 
-    def _find_users(self, key: tuple[str, str, str, bool]) -> _Users:
-        """The definitions in which a word stands, in one module or in all where it may be another one's name.
+    def _find_users(self, start: str, word: str, home: str, only_assigned: bool) -> tuple[_Users[Place], _Users[Place]]:
+        """The definitions in which a word stands: in its home, or wherever it may be another module's name.
 
-        With the last of `key`, only where what it names may be assigned.
+        Args:
+            home: the module that defines what it names; "": all that may know it from another one.
+            only_assigned: only where what it names may be assigned.
         """
-        found = self._users_of.get(key)
-        if found is not None:
-            return found
-        found = self._users_of[key] = _Users()
-        start, word, home, only_assigned = key
+        functions, variables = _Users[Place](), _Users[Place]()
         own = self.project.module(home) if home else None
         names = {*self._names_of(start, [word], back=True), WHOLE}
         for module in [own] if own is not None else self._mentioning(start).get(word, ()):
@@ -284,21 +258,19 @@ class ImportEffects:
                 continue
             for name in module.definitions_by_word.get(word, ()):
                 user = Place(module.name, name)
-                found.add(user, self._work(module, user), names, is_variable=self.project.kind_of(user) == "variable")
-        return found
+                users = variables if self.project.kind_of(user) == "variable" else functions
+                users.add(user, self._work(module, user), names)
+        return functions, variables
 
-    def _work(self, module: Module, place: Place) -> _Work:
+    def _work(self, module: Module, place: Place) -> Work:
         found = self._work_of.get(place)
         if found is None:
             found = self._work_of[place] = self._places(module, module.definition(place.name).names)
         return found
 
-    def _places(self, module: Module, names: Names) -> _Work:
+    def _places(self, module: Module, names: Names) -> Work:
         def find(paths: Iterable[str]) -> frozenset[Place]:
             return frozenset(self.project.places(module, paths))
-
-        def find_objects(paths: Iterable[str]) -> frozenset[Place]:
-            return frozenset(place for place in find(paths) if place.name != WHOLE)  # a function of a module is called
 
         alters, hands = find(names.alters), find(names.hands)
         if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
@@ -307,7 +279,14 @@ class ImportEffects:
         reads = hands | calls | looks
         if any(self.project.resolve(module, name) for name in LOOKING & names.calls):  # no function of Python's
             hands |= looks
-        return _Work(alters, find_objects(names.fills), find_objects(names.exposes), calls, hands, reads)
+        return {
+            "alters": alters,
+            # Of a module, a function is called.
+            "fills": frozenset(place for place in find(names.fills) if place.name != WHOLE),
+            "calls": calls,
+            "hands": hands,
+            "reads": reads,
+        }
 
     # -- where it is looked for --------------------------------------------------------------------------------------
 
@@ -343,24 +322,23 @@ class ImportEffects:
             waiting += more
         return found
 
-    def _attribute_setters(self, start: str) -> tuple[frozenset[str], _Effects]:
+    def _attribute_setters(self, start: str) -> tuple[frozenset[str], _Users[Effect]]:
         """The modules of a closure that may set attributes of others, and what their top levels work on, together."""
         found = self._setters.get(start)
         if found is None:
             modules = [module for module in self.project.closure(start) if module.sets_attributes]
-            together = _Effects()
+            together = _Users[Effect]()
             for module in modules:
                 together.update(self._effects(module))
             found = self._setters[start] = frozenset(module.name for module in modules), together
         return found
 
-    def _effects(self, module: Module) -> _Effects:
+    def _effects(self, module: Module) -> _Users[Effect]:
         """What the top level of a module works on, by place."""
         found = self._effects_of.get(module.name)
         if found is not None:
             return found
-        found = self._effects_of[module.name] = _Effects()
-        nothing: frozenset[Place] = frozenset()
+        found = self._effects_of[module.name] = _Users()
         for statement in module.index.effects:
             found.add((module, statement), self._places(module, module.names(statement)))
         for statement in module.index.decorated:
@@ -373,9 +351,9 @@ class ImportEffects:
                 found.add(effect, self._places(module, decorator.names))
                 if "." in decorator.path:  # `@cut.register`
                     targets = frozenset(self.project.places(module, [decorator.path]))
-                    found.add(effect, _Work(targets, targets, targets, targets, targets, targets))
+                    found.add(effect, {"alters": targets, "reads": targets})
             bases = frozenset(self.project.places(module, [path for path in statement.bases if path]))
-            found.add(effect, _Work(nothing, nothing, nothing, nothing, nothing, bases))
+            found.add(effect, {"reads": bases})
         return found
 
     # -- classes and values ------------------------------------------------------------------------------------------

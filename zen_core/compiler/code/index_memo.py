@@ -137,19 +137,18 @@ def _statement_from_json(document: list[Any]) -> Statement:
 
 
 def _names_to_json(names: Names) -> list[Any]:
-    kinds = [names.annotations, names.alters, names.fills, names.exposes, names.looks, names.calls, names.hands]
+    kinds = [names.annotations, names.alters, names.fills, names.looks, names.calls, names.hands]
     return [list(names.reads), [*map(sorted, kinds)], sorted(names.imported), names.unfollowed]
 
 
 def _names_from_json(document: list[Any]) -> Names:
     reads, kinds, imported, unfollowed = document
-    annotations, alters, fills, exposes, looks, calls, hands = map(set, kinds)
+    annotations, alters, fills, looks, calls, hands = map(set, kinds)
     return Names(
         dict.fromkeys(reads),
         annotations,
         alters,
         fills,
-        exposes,
         looks,
         calls,
         hands,

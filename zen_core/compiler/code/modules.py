@@ -334,6 +334,7 @@ class Module:
                     yield from self._statements(node.orelse, guards)
                     continue
                 typing = dotted(node.test).endswith("TYPE_CHECKING")
+                # A condition counts with what stands below it; and by itself, for what it does: `if fill(TABLE): pass`.
                 if any(isinstance(inner, ast.Call) for inner in ast.walk(node.test)):
                     yield ast.copy_location(ast.Expr(node.test), node.test), guards
                 yield from self._statements(node.body, guards if typing else (*guards, node.test))

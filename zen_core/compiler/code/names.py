@@ -84,8 +84,6 @@ class Names:
         annotations: those of them that stand in annotations.
         alters: what is assigned to, also by `setattr` and the like.
         fills: on what a method is called whose name says that it alters: `add`, `update`.
-        exposes: on what methods are called; what is given back, or becomes an attribute of a class, so that others
-            may alter it.
         looks: what is looked at, outside of annotations: `TABLE["a"]`, `x in TABLE`, `TABLE.get("a")`.
         calls: what is called.
         hands: what is used in any other way: handed on, assigned. A dict may be altered by that.
@@ -97,7 +95,6 @@ class Names:
     annotations: set[str] = field(default_factory=set)
     alters: set[str] = field(default_factory=set)
     fills: set[str] = field(default_factory=set)
-    exposes: set[str] = field(default_factory=set)
     looks: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
     hands: set[str] = field(default_factory=set)
@@ -192,6 +189,7 @@ class _Collector:
         self._waiting: list[tuple[Any, _Scope | None, bool]] = []
 
     def run(self, root: ast.AST, parts: Mapping[str, Any]) -> None:
+        self._class = root.name if isinstance(root, ast.ClassDef) else ""
         self._open(root, None, parts) if isinstance(root, _OPENS_SCOPE) else self._children(root, None, False, parts)
         while self._waiting:
             node, scope, typed = self._waiting.pop()
@@ -289,18 +287,11 @@ class _Collector:
                 self._waiting += [(first, scope, True), (list(rest), scope, False)]
             else:
                 self._children(node, scope, typed, {})
-        elif isinstance(node, ast.Assign):
-            self._expose(node.value if scope is not None and scope.is_class else None, scope)
-            self._children(node, scope, typed, {})
         elif isinstance(node, ast.AnnAssign):
-            self._expose(node.value if scope is not None and scope.is_class else None, scope)
             self._waiting += [(node.annotation, scope, True), (node.target, scope, False)]
             self._waiting += [(node.value, scope, False)] if node.value is not None else []
         elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)):
             return
-        elif isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)) and node.value is not None:
-            self._expose(node.value, scope)
-            self._waiting.append((node.value, scope, typed))
         else:
             self._children(node, scope, typed, {})
 
@@ -357,10 +348,8 @@ class _Collector:
             target = target.value
         if (path := dotted(target)) and (full := self._global(path, scope)):
             self.found.alters.add(full)
-
-    def _expose(self, value: ast.expr | None, scope: _Scope | None) -> None:
-        if value is not None and (path := dotted(value)) and (full := self._global(path, scope)):
-            self.found.exposes.add(full)
+        elif self._class and isinstance(target, ast.Attribute) and _is_own_class(target.value):
+            self.found.alters.add(self._class)
 
     def _global(self, path: str, scope: _Scope | None) -> str:
         first, _, rest = path.partition(".")
@@ -388,17 +377,13 @@ class _Collector:
             if inside and isinstance(name, ast.Constant) and isinstance(name.value, str):
                 self.found.reads[_joined(inside, [name.value])] = None
                 self.found.hands.add(_joined(inside, [name.value]))
-                self.found.exposes.add(_joined(inside, [name.value]))
             elif inside and called == "getattr":
                 self.found.unfollowed.append(("getattr with a computed name", node.lineno, inside))
         elif called in ("setattr", "delattr", "vars") and full == path and first is not None:
             self._alters(first, scope)
-        if isinstance(node.func, ast.Attribute) and full:
+        if isinstance(node.func, ast.Attribute) and full and called.startswith(_ALTERING):
             owner = full.rpartition(".")[0] if not full.startswith("@") else _owner(full)
-            if owner:
-                self.found.exposes.add(owner)
-                if called.startswith(_ALTERING):
-                    self.found.fills.add(owner)
+            self.found.fills.update([owner] if owner else [])
 
     def _called(self, node: ast.Call, scope: _Scope | None, typed: bool) -> None:
         """The parts of a call."""
@@ -436,6 +421,15 @@ def _own_statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         if isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)) and type(node) not in _OPENS_SCOPE:
             for name in _BLOCKS:
                 waiting += getattr(node, name, ())
+
+
+def _is_own_class(node: ast.AST) -> bool:
+    """Whether a method names its class so: `cls`, `type(self)`, `self.__class__`."""
+    if isinstance(node, ast.Name):
+        return node.id == "cls"
+    if isinstance(node, ast.Attribute):
+        return node.attr == "__class__"
+    return isinstance(node, ast.Call) and dotted(node.func) == "type"
 
 
 def _joined(base: str, attributes: Iterable[str]) -> str:

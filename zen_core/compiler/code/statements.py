@@ -69,7 +69,7 @@ class Statement:
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
         acts: whether a class has keywords, or more in its body than functions and values.
-        holds: whether a class has attributes that can be altered, such as a dict.
+        holds: whether a class has attributes that can be altered, such as a dict, or a function such defaults.
         assigns: whether it is an assignment, or a loop, which assigns.
         made_by: the dotted name of what is called for what it assigns, or "".
         kept: what it assigns: `constant` for a value that nothing can alter, `plain` for a dict, list or set of such;
@@ -110,7 +110,7 @@ def read_statement(position: int, node: ast.stmt) -> Statement:
         bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
         learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
         acts=isinstance(node, ast.ClassDef) and (bool(node.keywords) or any(map(_acts, node.body))),
-        holds=isinstance(node, ast.ClassDef) and any(map(_holds, node.body)),
+        holds=any(map(_holds, node.body)) if isinstance(node, ast.ClassDef) else is_function and _holds(node),
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
         made_by=dotted(getattr(value, "func", value)) if isinstance(value, ast.Call) else "",
         kept=kept,
@@ -156,7 +156,6 @@ def merged(found: Iterable[Names]) -> Names:
         all_names.annotations |= names.annotations
         all_names.alters |= names.alters
         all_names.fills |= names.fills
-        all_names.exposes |= names.exposes
         all_names.looks |= names.looks
         all_names.calls |= names.calls
         all_names.hands |= names.hands
@@ -188,7 +187,10 @@ def _acts(node: ast.stmt) -> bool:
 
 
 def _holds(node: ast.stmt) -> bool:
-    """Whether a statement in the body of a class gives it an attribute that can be altered."""
+    """Whether a function has a default that can be altered, or a statement in a class gives it such an attribute."""
+    if isinstance(node, FUNCTIONS):
+        defaults = (*node.args.defaults, *node.args.kw_defaults)
+        return any(isinstance(item, (ast.List, ast.Dict, ast.Set)) for item in defaults)
     if isinstance(node, ast.AnnAssign):  # a field's default is no attribute
         return node.value is not None and not isinstance(node.value, ast.Call) and _constant_if(node.value) is None
     return isinstance(node, ast.Assign) and (isinstance(node.value, ast.Call) or _constant_if(node.value) is None)
