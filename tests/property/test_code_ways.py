@@ -47,6 +47,23 @@ def find():
     return trim
 def tidy(text): return find()(text)
 """,
+    "an import in one of two branches": """
+def tidy(text):
+    if text:
+        from .text.words import trim as cut
+    else:
+        from .text.words import shout as cut
+    return cut(text)
+""",
+    "an import in a loop": """
+for _ in range(1):
+    from .text import words
+def tidy(text): return words.trim(text)
+""",
+    "two imports in a line": """
+import sys; import shop.text.words; from .text import words
+def tidy(text): return words.trim(text)
+""",
     "an import that may fail": """
 try:
     from .text.words import trim

@@ -85,6 +85,14 @@ ACCESS = {
     "by its name, renamed in another line": ({}, "from q import (\n    TABLE  # it\n    as T,\n)\n", "T"),
     "behind a backslash": ({}, "from q \\\n    import TABLE \\\n    as T\n", "T"),
     "in one line with something else": ({}, "a = 1; from q import TABLE as T\n", "T"),
+    "in one line with another import": ({}, "import sys; import q\n", "q.TABLE"),
+    "without a space": ({}, "from q import(TABLE)\n", "TABLE"),
+    "in a loop": ({}, "for _ in 'a':\n    import q as r\n", "r.TABLE"),
+    "from one of two modules": (
+        {"mid": "TABLE = {}\n"},
+        "def get():\n    if 1: from q import TABLE\n    else: from mid import TABLE\n    return TABLE\n",
+        "get()",
+    ),
     "by another name": ({}, "import q\nT = q.TABLE\n", "T"),
     "by another name of another name": ({}, "import q\nU = q.TABLE\nT = U\n", "T"),
     "by one of two names": ({}, "import q\nT, U = q.TABLE, 1\n", "T"),
@@ -265,6 +273,29 @@ STATE = {
         "x = q.add(NUMBER)",
     ),
     "a name beside a type": ("T = {}\n", 'q.T["a"]', "T, U = q.T, list[int]\nT['a'] = NUMBER"),
+}
+
+
+# A function that assigns a number of q.py, however it is laid out.
+LAID_OUT = {
+    "plainly": "q.RATE = n",
+    "with a type": "q.RATE: int = n",
+    "in brackets": "(\n        q.RATE\n    ) = n",
+    "in a list": "[\n        q.RATE,\n        x\n    ] = n, 1",
+    "behind a backslash": "q.\\\n    RATE \\\n    = n",
+    "below a comment": "(q.  # it\n    # and more\n    RATE) = n",
+    "by a loop": "for (\n        q.RATE\n    ) in [n]: pass",
+    "by a comprehension": "[0 for\n        q.RATE\n    in [n]]",
+    "by with": "with contextlib.nullcontext(n) as (\n        q.RATE\n    ): pass",
+    "of an argument": "m = q; (\n        m.RATE,\n        x\n    ) = n, 1",
+}
+STATE |= {
+    f"a number that is assigned {how}": (
+        "RATE = 0\n",
+        "q.RATE",
+        f"import contextlib\ndef put(n):\n    {text}\nx = put(NUMBER)",
+    )
+    for how, text in LAID_OUT.items()
 }
 
 

@@ -5,6 +5,7 @@ that are set, classes that are derived, seeds that are sown.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -68,20 +69,29 @@ class _Users(Generic[User]):
                 if names is None or place.name in names:
                     self._by_use[use].setdefault(place, []).append(user)
 
-    def update(self, other: _Users[User]) -> None:
-        """Enter those of another one."""
-        for use, by_place in other._by_use.items():
-            for place, users in by_place.items():
-                self._by_use[use].setdefault(place, []).extend(users)
-
-    def of(self, place: Place, *uses: Use) -> Iterator[User]:
+    def of(self, place: Place, *uses: Use) -> list[User]:
         """Those that use a place in one of these ways."""
-        return (user for use in uses for user in self._by_use[use].get(place, ()))
+        return [user for use in uses for user in self._by_use[use].get(place, ())]
 
-    def readers(self, places: Set[Place]) -> Iterator[User]:
+    def readers(self, places: Set[Place]) -> list[User]:
         """Those that read any of these places."""
         by_place = self._by_use["reads"]
-        return (user for place in by_place.keys() & places for user in by_place[place])
+        return [user for place in by_place.keys() & places for user in by_place[place]]
+
+
+@dataclass(slots=True)
+class _FoundEffects:
+    """What the top levels of a closure work on, as far as they were looked for.
+
+    Attributes:
+        users: of the modules.
+        words: those that were looked for; and those in what the top levels do.
+        modules: by name.
+    """
+
+    users: _Users[Effect] = field(default_factory=_Users)
+    words: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
+    modules: set[str] = field(default_factory=set)
 
 
 class ImportEffects:
@@ -97,11 +107,12 @@ class ImportEffects:
         self.project = project
         self._mentions: dict[tuple[str, bool], dict[str, list[Module]]] = {}
         self._renamed: dict[str, tuple[dict[str, set[str]], dict[str, set[str]]]] = {}
-        self._setters: dict[str, tuple[frozenset[str], _Users[Effect]]] = {}
         self._untargeted: dict[str, list[Statement]] = {}
-        self._effects_of: dict[str, _Users[Effect]] = {}
+        self._found_effects: dict[str, _FoundEffects] = {}
         self._work_of: dict[Place, Work] = {}
         self._users_of: dict[tuple[str, str, str, bool], tuple[_Users[Place], _Users[Place]]] = {}
+        self._readers: dict[tuple[str, Place], frozenset[Place]] = {}
+        self._types: dict[Place, bool] = {}
         self._uses: dict[Place, tuple[Use, ...]] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
         self._altering: dict[tuple[str, Place], tuple[Effect, ...]] = {}
@@ -153,20 +164,23 @@ class ImportEffects:
         return found
 
     def _find_altering(self, start: str, place: Place) -> Iterator[Effect]:
-        uses = self._altering_uses(place)
-        through = self._altering_definitions(start, place)
-        words = self._names_of(start, {place.name} if place.name != WHOLE else ())
-        sought = [*_below(self._mentioning(start, top=uses in (_CONSTANT, _NAMED)), words)]
-        sought += _below(self._mentioning(start), self._names_of(start, (each.name for each in through)))
-        sought += filter(None, (self.project.module(each.module) for each in (place, *through)))
-        # Those that set attributes may know it under a name of their own, or a computed one.
-        setters, effects_of_setters = self._attribute_setters(start)
-        modules = {module.name: module for module in sought if module.name not in setters}
+        uses, through = self._altering_uses(place), self._altering_definitions(start, place)
+        top = uses in (_CONSTANT, _NAMED)
+        names = self._names_of(start, {place.name} if place.name != WHOLE else ())
+        names_through = self._names_of(start, {each.name for each in through})
+        homes = {place.module, *(each.module for each in through)}
+        effects = self._effects_in(start, names_through, homes, names, top=top)
+        by_module = effects.of(Place(place.module, WHOLE), *uses, "hands")
         found: dict[tuple[str, int], Effect] = {}
-        for effects in (effects_of_setters, *map(self._effects, modules.values())):
-            by_module = effects.of(Place(place.module, WHOLE), *uses, "hands")
-            for effect in chain(effects.of(place, *uses), by_module, effects.readers(through)):
-                found[effect[0].name, effect[1].position] = effect
+        for module, statement in chain(effects.of(place, *uses), by_module, effects.readers(through)):
+            is_sought = (
+                module.name in homes
+                or module.sets_attributes  # it may know it under a name of its own, or a computed one
+                or not names.isdisjoint(module.foreign_top_words if top else module.foreign_words)
+                or not names_through.isdisjoint(module.foreign_words)
+            )
+            if is_sought:
+                found[module.name, statement.position] = module, statement
         for key in sorted(found):
             yield found[key]
 
@@ -204,12 +218,15 @@ class ImportEffects:
 
     def _is_type(self, place: Place) -> bool:
         """Whether a variable is a type, `Union[Point, str]` or `TypeVar("P", bound=Point)`: it holds nothing."""
-        return all(
-            self._kept(place, statement) == "constant"
-            and statement.kept_if
-            and all(path.endswith("[]") or path.split(".")[-1] in _MAKERS_OF_TYPES for path in statement.kept_if)
-            for statement in self._statements(place)
-        )
+        found = self._types.get(place)
+        if found is None:
+            found = self._types[place] = all(
+                self._kept(place, statement) == "constant"
+                and bool(statement.kept_if)
+                and all(path.endswith("[]") or path.split(".")[-1] in _MAKERS_OF_TYPES for path in statement.kept_if)
+                for statement in self._statements(place)
+            )
+        return found
 
     def _altering_definitions(self, start: str, place: Place) -> set[Place]:
         """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
@@ -224,12 +241,23 @@ class ImportEffects:
         for functions, variables in self._users(start, place, only_assigned=uses == _CONSTANT):
             altering += (*functions.of(place, *uses), *functions.of(whole, *uses, "hands"))
             altering += (*variables.of(place, *uses, "hands"), *variables.of(whole, *uses, "hands"))
-        while altering:
-            each = altering.pop()
-            if each != place and each not in found and not self._is_type(each):
+        waiting = {each for each in altering if not self._is_type(each)}
+        while waiting:
+            waiting.discard(place)
+            if waiting:
+                each = waiting.pop()
                 found.add(each)
-                for functions, variables in self._users(start, each):
-                    altering += (*functions.of(each, "reads"), *variables.of(each, "reads"))
+                waiting |= self._read_by(start, each) - found
+        return found
+
+    def _read_by(self, start: str, place: Place) -> frozenset[Place]:
+        """The definitions that read a place, but for types."""
+        key = (start, place)
+        found = self._readers.get(key)
+        if found is None:
+            users = chain.from_iterable(self._users(start, place))
+            readers = {reader for each in users for reader in each.of(place, "reads")}
+            found = self._readers[key] = frozenset(reader for reader in readers if not self._is_type(reader))
         return found
 
     def _users(
@@ -299,7 +327,7 @@ class ImportEffects:
         if found is None:
             found = self._mentions[start, top] = {}
             for module in self.project.closure(start):
-                for word in module.top_words & module.foreign_words if top else module.foreign_words:
+                for word in module.foreign_top_words if top else module.foreign_words:
                     found.setdefault(word, []).append(module)
         return found
 
@@ -315,30 +343,42 @@ class ImportEffects:
             self._renamed[start] = there, back_again
         renamed = self._renamed[start][back]
         found = set(names)
-        waiting = list(found)
+        waiting = renamed.keys() & found
         while waiting:
-            more = renamed.get(waiting.pop(), set()) - found
+            more = renamed[waiting.pop()] - found
             found |= more
-            waiting += more
+            waiting |= renamed.keys() & more
         return found
 
-    def _attribute_setters(self, start: str) -> tuple[frozenset[str], _Users[Effect]]:
-        """The modules of a closure that may set attributes of others, and what their top levels work on, together."""
-        found = self._setters.get(start)
+    def _effects_in(
+        self, start: str, words: Set[str], homes: Set[str], more_words: Set[str], *, top: bool
+    ) -> _Users[Effect]:
+        """What top levels of a closure work on: those of some modules, of all that set attributes, and maybe of others.
+
+        Args:
+            words: whoever may name something so counts.
+            homes: modules that count.
+            more_words: further words; with `top`, of those in what the top levels do.
+        """
+        found = self._found_effects.get(start)
         if found is None:
-            modules = [module for module in self.project.closure(start) if module.sets_attributes]
-            together = _Users[Effect]()
-            for module in modules:
-                together.update(self._effects(module))
-            found = self._setters[start] = frozenset(module.name for module in modules), together
-        return found
+            found = self._found_effects[start] = _FoundEffects()
+            self._add_effects(found, (module for module in self.project.closure(start) if module.sets_attributes))
+        for some, is_top in ((words, False), (more_words, top)):
+            new = some - found.words[is_top]
+            found.words[is_top].update(new)
+            self._add_effects(found, _below(self._mentioning(start, top=is_top), new))
+        own = map(self.project.module, homes - found.modules)
+        self._add_effects(found, (module for module in own if module is not None))
+        return found.users
 
-    def _effects(self, module: Module) -> _Users[Effect]:
-        """What the top level of a module works on, by place."""
-        found = self._effects_of.get(module.name)
-        if found is not None:
-            return found
-        found = self._effects_of[module.name] = _Users()
+    def _add_effects(self, found: _FoundEffects, modules: Iterable[Module]) -> None:
+        for module in modules:
+            if module.name not in found.modules:
+                found.modules.add(module.name)
+                self._enter_effects(found.users, module)
+
+    def _enter_effects(self, found: _Users[Effect], module: Module) -> None:
         for statement in module.index.effects:
             found.add((module, statement), self._places(module, module.names(statement)))
         for statement in module.index.decorated:
@@ -354,7 +394,6 @@ class ImportEffects:
                     found.add(effect, {"alters": targets, "reads": targets})
             bases = frozenset(self.project.places(module, [path for path in statement.bases if path]))
             found.add(effect, {"reads": bases})
-        return found
 
     # -- classes and values ------------------------------------------------------------------------------------------
 

@@ -137,21 +137,20 @@ def _statement_from_json(document: list[Any]) -> Statement:
 
 
 def _names_to_json(names: Names) -> list[Any]:
-    kinds = [names.annotations, names.alters, names.fills, names.looks, names.calls, names.hands]
-    return [list(names.reads), [*map(sorted, kinds)], sorted(names.imported), names.unfollowed]
+    kinds = [names.reads, names.annotations, names.alters, names.fills, names.looks, names.calls, names.hands]
+    return [[*map(sorted, kinds)], sorted(names.imported), names.unfollowed]
 
 
 def _names_from_json(document: list[Any]) -> Names:
-    reads, kinds, imported, unfollowed = document
-    annotations, alters, fills, looks, calls, hands = map(set, kinds)
+    (reads, annotations, alters, fills, looks, calls, hands), imported, unfollowed = document
     return Names(
-        dict.fromkeys(reads),
-        annotations,
-        alters,
-        fills,
-        looks,
-        calls,
-        hands,
+        set(reads),
+        set(annotations),
+        set(alters),
+        set(fills),
+        set(looks),
+        set(calls),
+        set(hands),
         {(level, module) for level, module in imported},
         [(what, line, inside) for what, line, inside in unfollowed],
     )

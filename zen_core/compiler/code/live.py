@@ -25,11 +25,11 @@ from types import (
 from typing import Any
 
 from zen_core.codegen.import_roots import is_installed
-from zen_core.compiler.code.forms import digest_tokens, tokens_of, tokens_of_code
+from zen_core.compiler.code.forms import digest_tokens, tokens_of_code
 from zen_core.compiler.code.modules import Definition, Module
-from zen_core.compiler.code.names import names_in
 from zen_core.compiler.code.project import WHOLE, Place, Project
-from zen_core.compiler.code.statements import decorator_path, lines_of
+from zen_core.compiler.code.reading import read_code
+from zen_core.compiler.code.statements import decorator_path, lines_of, with_parts
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.canonical import digest_bytes, digest_json
 from zen_core.contract.values import UnserializableError, to_json
@@ -116,19 +116,20 @@ class LiveCode:
             return self._walk.record(
                 shown, [digest_tokens([*tokens_of_code(code)]), self._closed_over(function)], "closure"
             )
-        node = nodes[0] if len(nodes) == 1 else ast.Expression(ast.Tuple(nodes))  # several lambdas in one line
+        first = nodes[0]
         parts: dict[str, Any] = {}
-        if as_step and not isinstance(node, (ast.Lambda, ast.Expression)):
+        if as_step and not isinstance(first, ast.Lambda):
             parts = {
-                "decorator_list": [item for item in node.decorator_list if not self._is_step(item, module, function)]
+                "decorator_list": [item for item in first.decorator_list if not self._is_step(item, module, function)]
             }
-            if ast.get_docstring(node, clean=False) is not None:
-                parts["body"] = node.body[1:]
+            if ast.get_docstring(first, clean=False) is not None:
+                parts["body"] = first.body[1:]
         lines = (lines_of(nodes[0])[0], lines_of(nodes[-1])[1])
         # Which of several lambdas in one line it is, only its bytecode tells, which differs between Python versions.
         which = [*tokens_of_code(code)] if len(nodes) > 1 else []
-        tokens = digest_tokens([*tokens_of(node, parts), *which])
-        definition = Definition(tokens, names_in(node, parts), "closure", lines)
+        form, names = read_code([with_parts(first, **parts), *nodes[1:]])  # several lambdas in one line
+        tokens = digest_tokens([*form, *which])
+        definition = Definition(tokens, names, "closure", lines)
         if module is None:
             free = [path for path in definition.names.reads if path.partition(".")[0] not in code.co_freevars]
             self._globals(function, free)
@@ -255,7 +256,7 @@ class LiveCode:
 
             try:  # of a notebook
                 text = inspect.getsource(cls)
-                return [cls.__qualname__, digest_tokens(tokens_of(ast.parse(inspect.cleandoc(text)), {}))]
+                return [cls.__qualname__, digest_tokens(read_code([ast.parse(inspect.cleandoc(text))])[0])]
             except (OSError, TypeError, SyntaxError):
                 return [cls.__qualname__]
         self._walk.externals.add(cls.__module__)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zen_core.compiler.code.names import Names, dotted
 from zen_core.compiler.code.statements import (
     FUNCTIONS,
+    UNITS,
     Content,
     Decorator,
     Statement,
@@ -27,11 +28,11 @@ from zen_core.contract.canonical import digest_json
 if TYPE_CHECKING:
     from zen_core.compiler.code.index_memo import IndexMemo
 
+_BEGINNING = re.compile(r"(?:^|[;:])[ \t\f]*(?=from\b|import\b)", re.MULTILINE)
 _IMPORT = re.compile(
-    r"(?:^|[;:])[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import\b[ \t]*"
-    r"(?:\((?P<many>(?:[^)#]|#[^\n]*+)*+)\)|(?P<few>(?:\\\n|[^\n])*))"
-    r"|import[ \t]+(?P<whole>(?:\\\n|[^\n])*))",
-    re.MULTILINE,
+    r"[;:]?[ \t\f]*(?:from(?P<base>(?:[.\w \t]|\\\n)+?)\bimport\b(?:[ \t]|\\\n)*"
+    r"(?:\((?P<many>(?:[^)#]|#[^\n]*+)*+)\)|(?P<few>(?:\\\n|[^\n;#])*))"
+    r"|import\b(?P<whole>(?:\\\n|[^\n;#])*))"
 )
 _RENAMED = re.compile(r"\b(\w+)(?:[\s\\]|#[^\n]*\n)+as[\s\\]+(\w+)")
 _SPELT = re.compile(r"(?:\.(?:[\s\\]|#[^\n]*\n)*|[\"'])(\w+)")
@@ -42,10 +43,11 @@ _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" el
 _TOP_BLOCK = re.compile(
     r"^(?!def\b|class\b|async\b|import\b|from\b|[\s#)\]}])[^\n]*(?:\n(?:[ \t)\]}][^\n]*)?(?=\n|\Z))*", re.MULTILINE
 )
-_TARGETS = re.compile(r"^[^\n]*?(?:=(?!=)|\b(?:for|as|del)\b)[^\n]*", re.MULTILINE)
-_BY_COMPUTED_NAME = frozenset({"setattr", "delattr", "vars", "__dict__"})
-_OWN_BY_NAME = frozenset({"global", "exec", "eval", "globals", "vars", "locals"})
+_BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
+_OWN_BY_NAME = ("global", "exec", "eval", "globals", "vars", "locals")
+_BEHIND_VALUE = frozenset("(.[")
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
+_WITHOUT_SPACE = str.maketrans("", "", " \t\n\\")
 _WORD = re.compile(r"[\w.]+")
 
 
@@ -127,10 +129,12 @@ class Module:
         self.name = name
         self.file = file
         self.text = text
+        self.is_package = is_package
         self.package = name if is_package else name.rpartition(".")[0]
         self._memo = memo
         self._contents: dict[int, Content] = {}
         self._definitions: dict[str, Definition] = {}
+        self._assigned: dict[str, bool] = {}
 
     def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
@@ -154,6 +158,10 @@ class Module:
                 index.add(replace(read_statement(position, node), bound=("__doc__",)))
             elif not isinstance(node, ast.Pass):
                 index.add(read_statement(position, node))
+                if isinstance(node, UNITS):
+                    for inner in ast.walk(node):
+                        if isinstance(inner, (ast.Import, ast.ImportFrom)):
+                            self._add_import(index, inner)
         self._keep(index)
         return index
 
@@ -197,18 +205,34 @@ class Module:
 
     @cached_property
     def _imports(self) -> list[re.Match[str]]:
-        return list(_IMPORT.finditer(self.text))
+        found: list[re.Match[str]] = []
+        text, at = self.text, self.text.find("import")
+        while at >= 0:
+            start = text.rfind("\n", 0, at) + 1
+            while text.endswith("\\\n", 0, start):
+                start = text.rfind("\n", 0, start - 1) + 1
+            end = at + len("import")
+            for beginning in _BEGINNING.finditer(text, start, end + 1):
+                match = _IMPORT.match(text, beginning.start())
+                if match is not None:
+                    found.append(match)
+                    end = max(end, match.end())
+            at = text.find("import", end)
+        return found
 
     @cached_property
     def imported(self) -> frozenset[str]:
         """Every name that it may import, also within functions: modules, and names in them. Read without parsing."""
-        found: set[str] = set(_DYNAMIC_IMPORT.findall(self.text))
+        is_dynamic = "import_module" in self.text or "__import__" in self.text
+        found: set[str] = set(_DYNAMIC_IMPORT.findall(self.text)) if is_dynamic else set()
         for match in self._imports:
             if match["whole"] is not None:
-                found.update(part.split()[0] for part in match["whole"].split(",") if part.split())
+                whole = match["whole"].replace("\\\n", " ")
+                found.update(part.split(None, 1)[0] for part in whole.split(",") if part.split())
                 continue
-            level = len(match["base"]) - len(match["base"].lstrip("."))
-            base = self.absolute(level, match["base"][level:])
+            written = match["base"].translate(_WITHOUT_SPACE)
+            level = len(written) - len(written.lstrip("."))
+            base = self.absolute(level, written[level:])
             found.add(base)
             found.update(f"{base}.{name}" for name in _WORD.findall(match["many"] or match["few"] or ""))
         return frozenset(found)
@@ -236,21 +260,43 @@ class Module:
         behind `import *`, and where names are computed: `vars(settings).update(RATE=2)`.
         """
         imports = [match[0] for match in self._imports]
-        if any("*" in text for text in imports) or not _BY_COMPUTED_NAME.isdisjoint(self.words):
+        if any("*" in text for text in imports) or self._computes_names:
             return self.words
         return frozenset(_SPELT.findall(self.text)) | _words_of("\n".join(imports))
 
+    @cached_property
+    def foreign_top_words(self) -> frozenset[str]:
+        """Those of them that stand in what the top level does."""
+        return self.top_words & self.foreign_words
+
     def may_assign(self, name: str, home: str) -> bool:
         """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
-        if home == self.name and not _OWN_BY_NAME.isdisjoint(self.words):
+        if self._computes_names or (home == self.name and self._names_its_own):
             return True
-        is_spelt = name in self.foreign_words and name in self._assigned_attributes
-        return is_spelt or not _BY_COMPUTED_NAME.isdisjoint(self.words)
+        if name not in self._assigned:
+            self._assigned[name] = name in self.foreign_words and self._may_assign_attribute(name)
+        return self._assigned[name]
+
+    def _may_assign_attribute(self, name: str) -> bool:
+        """Whether a word stands behind a dot, and nothing behind it that makes it a value: a call, a look-up."""
+        for at in _places_of(name, self.text):
+            if self.text[at + len(name) : at + len(name) + 1] in _BEHIND_VALUE:
+                continue
+            before = self.text[at - 1 : at]
+            if before.isspace():  # `q. RATE`; or `q.` and a comment above it, in brackets
+                above = self.text[:at].rstrip(" \t\n\\")
+                before = "." if "#" in above[above.rfind("\n") + 1 :] else above[-1:]
+            if before == ".":
+                return True
+        return False
 
     @cached_property
-    def _assigned_attributes(self) -> frozenset[str]:
-        """Every word behind a dot in a line in which something is assigned."""
-        return frozenset(_SPELT.findall("\n".join(_TARGETS.findall(self.text))))
+    def _computes_names(self) -> bool:
+        return any(_stands(word, self.text) for word in _BY_COMPUTED_NAME)
+
+    @cached_property
+    def _names_its_own(self) -> bool:
+        return any(_stands(word, self.text) for word in _OWN_BY_NAME)
 
     @cached_property
     def sets_attributes(self) -> bool:
@@ -371,6 +417,24 @@ class Module:
 def _define(statements: Sequence[Statement], digest: str, names: Names) -> Definition:
     lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
     return Definition(digest, names, statements[-1].kind, lines)
+
+
+def _places_of(word: str, text: str) -> Iterator[int]:
+    """Where a word stands. Much faster than a pattern that begins with `\\b`."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _is_in_word(text[at - 1 : at]) and not _is_in_word(text[end : end + 1]):
+            yield at
+        at = text.find(word, end)
+
+
+def _stands(word: str, text: str) -> bool:
+    return next(_places_of(word, text), -1) >= 0
+
+
+def _is_in_word(character: str) -> bool:
+    return character == "_" or character.isalnum()
 
 
 def _words_of(text: str) -> frozenset[str]:

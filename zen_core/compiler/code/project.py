@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from zen_core.codegen.bytecode import is_checked, stale_bytecode
 from zen_core.codegen.import_roots import ImportRoots, is_installed
+from zen_core.compiler.code.forms import Token, digest_tokens
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.modules import Definition, Module
 from zen_core.compiler.code.statements import Statement
@@ -120,6 +121,10 @@ class Project:
         return self._main
 
     def _read(self, name: str) -> Module | None:
+        above = name.rpartition(".")[0]
+        package = self.module(above) if above else None
+        if above and (package is None or not package.is_package):  # most such names are those of functions
+            return None
         path = self.roots.find_module(name) if name else None
         if path is None or is_installed(path) or (path.is_dir() and _is_installed_module(name.partition(".")[0])):
             return None
@@ -267,7 +272,7 @@ class Project:
         """A definition with what its names stand for. `without`: names that are found elsewhere."""
         places: dict[Place, None] = {}
         externals: dict[str, None] = {}
-        links: list[list[str]] = []
+        links: list[Token] = []
         names, left_out = definition.names, frozenset(without)
         for path in sorted(names.reads):
             if path.partition(".")[0] in left_out:
@@ -300,7 +305,7 @@ class Project:
                 externals[other] = None
         record = CodeDefinition(
             name,
-            digest_json("definition", [definition.digest, links]),
+            digest_tokens([definition.digest, *links]),
             definition.kind,
             module.file,
             definition.lines,

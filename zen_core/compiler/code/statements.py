@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zen_core.compiler.code.forms import Token, digest_tokens, tokens_of
-from zen_core.compiler.code.names import Names, bound_names, dotted, names_in
+from zen_core.compiler.code.forms import digest_tokens
+from zen_core.compiler.code.names import Names, bound_names, dotted
+from zen_core.compiler.code.reading import read_code
 from zen_core.contract.canonical import digest_json
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -22,7 +23,8 @@ _OF_METHODS = frozenset(
     }
 )
 """Decorators that only make another kind of method."""
-_UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
+UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
+"""What counts as a whole, with all statements within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,14 @@ def read_content(node: ast.stmt, guards: Sequence[ast.AST]) -> Content:
     if isinstance(node, FUNCTIONS) and (text := ast.get_docstring(node, clean=False)) is not None:
         documentation = digest_json("documentation", text)
         parts["body"] = node.body[1:]
-    tokens: list[Token] = []
-    for guard in guards:
-        tokens += ["guard", *tokens_of(guard, {})]
-    tokens += tokens_of(node, parts)
-    names = [names_in(node, parts)]
-    names += [names_in(ast.Expression(guard), {}) for guard in guards if isinstance(guard, ast.expr)]
-    return Content(digest_tokens(tokens), documentation, merged(names))
+    own_class = node.name if isinstance(node, ast.ClassDef) else ""
+    tokens, names = read_code([*guards, with_parts(node, **parts)], own_class=own_class)
+    return Content(digest_tokens(tokens), documentation, names)
+
+
+def with_parts(node: Any, **parts: Any) -> Any:
+    """A copy of a node with other parts."""
+    return type(node)(**{**vars(node), **parts}) if parts else node
 
 
 def decorator_path(decorator: ast.expr) -> str:
@@ -152,7 +155,7 @@ def merged(found: Iterable[Names]) -> Names:
         return first
     all_names = Names()
     for names in (first, *others):
-        all_names.reads.update(names.reads)
+        all_names.reads |= names.reads
         all_names.annotations |= names.annotations
         all_names.alters |= names.alters
         all_names.fills |= names.fills
@@ -169,7 +172,8 @@ def _decorators_of(node: ast.stmt) -> Sequence[ast.expr]:
 
 
 def _read_decorator(node: ast.expr) -> Decorator:
-    return Decorator(decorator_path(node), digest_tokens(tokens_of(node, {})), names_in(ast.Expression(node), {}))
+    tokens, names = read_code([node])
+    return Decorator(decorator_path(node), digest_tokens(tokens), names)
 
 
 def _learns_of_subclasses(node: ast.ClassDef) -> bool:
@@ -243,7 +247,7 @@ def _may_do_more(node: ast.stmt, binds: bool) -> bool:
     """Whether a statement does something besides binding names."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
-    if not binds or isinstance(node, (*_UNITS, ast.AugAssign)):
+    if not binds or isinstance(node, (*UNITS, ast.AugAssign)):
         return True
     return any(
         isinstance(inner, ast.Call)

@@ -105,7 +105,7 @@ def test_the_digest_is_pinned(fingerprint):
     found = fingerprint(text)
     assert (found.scope, found.digest) == (
         "project",
-        "sha256:65cdcc9716c5204ac89a289c3c58f1aa3bf70d195492c9cbd38f9c59de58da86",
+        "sha256:a00571562160f54cb5a92c84b6fbccc74b34729fb4148711be24d71f1b152fe0",
     )
 
 
