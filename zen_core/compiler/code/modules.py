@@ -40,9 +40,8 @@ _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"
 _IDENTIFIER = re.compile(r"\w+")
 _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" else 32 for byte in range(256))
 """Puts a space for every ASCII byte that is no part of an identifier."""
-_TOP_BLOCK = re.compile(
-    r"^(?!def\b|class\b|async\b|import\b|from\b|[\s#)\]}])[^\n]*(?:\n(?:[ \t)\]}][^\n]*)?(?=\n|\Z))*", re.MULTILINE
-)
+_WITHIN_STATEMENT = frozenset(" \t\f)]}#\\")
+_NOT_OF_TOP = tuple(f"{word}{behind}" for word in ("def", "class", "async", "import", "from") for behind in " \t\\.")
 _BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
 _OWN_BY_NAME = ("global", "exec", "eval", "globals", "vars", "locals")
 _BEHIND_VALUE = frozenset("(.[")
@@ -305,7 +304,15 @@ class Module:
 
     @cached_property
     def _top(self) -> str:
-        return "\n".join(block[0] for block in _TOP_BLOCK.finditer(self.text))
+        """The lines of statements that begin at the margin and are no function, class or import."""
+        found: list[str] = []
+        is_taken = False
+        for line in self.lines:
+            if line and line[0] not in _WITHIN_STATEMENT:
+                is_taken = not line.startswith(_NOT_OF_TOP)
+            if is_taken:
+                found.append(line)
+        return "\n".join(found)
 
     def absolute(self, level: int, module: str) -> str:
         """The full name of a module that is imported here."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from zen_core.codegen.bytecode import is_checked, stale_bytecode
 from zen_core.codegen.import_roots import ImportRoots, is_installed
-from zen_core.compiler.code.forms import Token, digest_tokens
+from zen_core.compiler.code.forms import digest_tokens
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.modules import Definition, Module
 from zen_core.compiler.code.statements import Statement
@@ -272,7 +272,7 @@ class Project:
         """A definition with what its names stand for. `without`: names that are found elsewhere."""
         places: dict[Place, None] = {}
         externals: dict[str, None] = {}
-        links: list[Token] = []
+        links: list[list[str]] = []
         names, left_out = definition.names, frozenset(without)
         for path in sorted(names.reads):
             if path.partition(".")[0] in left_out:
@@ -305,7 +305,7 @@ class Project:
                 externals[other] = None
         record = CodeDefinition(
             name,
-            digest_tokens([definition.digest, *links]),
+            digest_tokens([definition.digest, ascii(links)]),
             definition.kind,
             module.file,
             definition.lines,

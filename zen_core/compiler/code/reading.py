@@ -235,12 +235,12 @@ class _Reader:
                 visit(value, used, scope)
             elif type(value) is not list:
                 emit(label)
-                emit(value)
+                emit(str(value))
             elif value:
                 emit(label)
                 emit("[")
                 for item in value:
-                    visit(item, used, scope) if isinstance(item, _AST) else emit(item)
+                    visit(item, used, scope) if isinstance(item, _AST) else emit(str(item))
                 emit("]")
         emit(")")
 

@@ -105,7 +105,7 @@ def test_the_digest_is_pinned(fingerprint):
     found = fingerprint(text)
     assert (found.scope, found.digest) == (
         "project",
-        "sha256:a00571562160f54cb5a92c84b6fbccc74b34729fb4148711be24d71f1b152fe0",
+        "sha256:8ec56c4645a16329862322cd44784b64878e6dad7757018dc2fc0ab5f74d668a",
     )
 
 
