@@ -120,11 +120,11 @@ class _Scope:
         imports: of those, what its imports make them stand for; several in several branches.
         outside: names that a `global` statement sends to the module.
         around: names that a `nonlocal` statement sends to the functions around it.
-        visible: the scope that the functions within it see: itself, but for a class the one around it.
-        binder: the scope in which a walrus binds.
+        seen_within: of a class, the scope that its methods see instead of it.
+        binder: of a comprehension, the scope in which a walrus binds.
     """
 
-    __slots__ = ("around", "binder", "bound", "imports", "outside", "unfollowed", "uses", "visible")
+    __slots__ = ("around", "binder", "bound", "imports", "outside", "seen_within", "unfollowed", "uses")
 
     def __init__(self, bound: Iterable[str] = ()) -> None:
         self.uses: dict[str, _Use] = {}
@@ -133,8 +133,8 @@ class _Scope:
         self.imports: dict[str, list[str]] = {}
         self.outside: set[str] = set()
         self.around: set[str] = set()
-        self.visible = self
-        self.binder = self
+        self.seen_within: _Scope | None = None  # not itself: that is no garbage until the collector comes
+        self.binder: _Scope | None = None
 
     def use(self, path: str, use: _Use) -> None:
         """Enter how a name is used."""
@@ -172,7 +172,7 @@ class _Reader:
             self._module.use(name, _ALTERS)
         bound -= outside
         bound -= scope.around
-        around = around.visible
+        around = around.seen_within or around
         # Most names are a function's own.
         for path in uses if imports else uses.keys() - bound:
             root, _, rest = path.partition(".")
@@ -435,7 +435,7 @@ class _Reader:
         self._visit_all(node.bases, _HANDED, with_types)
         self._keywords(node.keywords, _HANDED, with_types)
         inner = _Scope()
-        inner.visible = with_types.visible
+        inner.seen_within = with_types.seen_within or with_types
         self._emit("[")
         self._visit_all(node.body, _HANDED, inner)
         self._emit("]")
@@ -463,7 +463,7 @@ class _Reader:
     def _comprehension(self, node: Any, use: _Use, scope: _Scope) -> None:
         self._emit(f"({type(node).__name__}")
         inner = _Scope()
-        inner.binder = scope.binder
+        inner.binder = scope.binder or scope
         outer: _Scope = scope
         for generator in node.generators:
             self._emit("async for" if generator.is_async else "for")
@@ -480,7 +480,7 @@ class _Reader:
     # -- what binds names --------------------------------------------------------------------------------------------
 
     def _walrus(self, node: Any, use: _Use, scope: _Scope) -> None:
-        scope.binder.bound.add(node.target.id)
+        (scope.binder or scope).bound.add(node.target.id)
         self._emit("(NamedExpr")
         self._emit(node.target.id)
         self._visit(node.value, use, scope)
