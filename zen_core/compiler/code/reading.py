@@ -195,7 +195,8 @@ class _Reader:
         """Read a node. This meets each name and each operator of a project: the most frequent kinds come first.
 
         Args:
-            use: how it is used, if it is a name. `_TYPED` for what stands in an annotation, with all that is within it.
+            use: how it is used, if it is a name; nothing is said of names within it. But `_TYPED` for what stands in an
+                annotation, with all that is within it.
         """
         kind = type(node)
         if kind is _Name:
@@ -483,7 +484,7 @@ class _Reader:
         (scope.binder or scope).bound.add(node.target.id)
         self._emit("(NamedExpr")
         self._emit(node.target.id)
-        self._visit(node.value, use, scope)
+        self._visit(node.value, _TYPED if use == _TYPED else _HANDED, scope)
 
     def _named(self, node: Any, use: _Use, scope: _Scope) -> None:
         """An exception, or part of a pattern, that may be given a name."""
