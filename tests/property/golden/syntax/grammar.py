@@ -145,6 +145,7 @@ def flow(items: list[object], *rest: int, key: str | None = None, **options: obj
 
     return {
         **options,
+        "a set's": {x for x in items},
         "comprehension": [x for row in items for x in row if x if not None],
         "generator": (x async for x in a) if False else {*rest} or {k: v for k, v in options.items()},
         "star": [*items, *rest],
