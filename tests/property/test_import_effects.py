@@ -274,6 +274,22 @@ STATE = {
         "q.add(1)",
         "x = q.add(NUMBER)",
     ),
+    "sys.modules": ("T = {}\n", 'q.T["a"]', "import sys\nsys.modules['q'].T['a'] = NUMBER"),
+    "sys.modules, in a function": (
+        "T = {}\n",
+        'q.T["a"]',
+        "from sys import modules\ndef put(n):\n    modules['q'].T['a'] = n\nx = put(NUMBER)",
+    ),
+    "a module's own name": (
+        "import sys\nRATE = 0\ndef put(n):\n    sys.modules[__name__].RATE = n\n",
+        "q.RATE",
+        "x = q.put(NUMBER)",
+    ),
+    "a module's own name, in its globals": (
+        "RATE = 0\ndef put(n):\n    globals()['RATE'] = n\n",
+        "q.RATE",
+        "x = q.put(NUMBER)",
+    ),
     "a name beside a type": ("T = {}\n", 'q.T["a"]', "T, U = q.T, list[int]\nT['a'] = NUMBER"),
 }
 

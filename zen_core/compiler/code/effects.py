@@ -301,7 +301,8 @@ class ImportEffects:
             return frozenset(self.project.places(module, paths))
 
         alters, hands = find(names.alters), find(names.hands)
-        if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
+        runs_text = any(what in RUNS_TEXT for what, _, _ in names.unfollowed)  # `globals()["X"] = 1`
+        if runs_text or any("sys.modules" in self.project.resolve(module, path) for path in names.looks):
             alters |= {Place(module.name, WHOLE)}
         calls, looks = find(names.calls), find(names.looks)
         reads = hands | calls | looks

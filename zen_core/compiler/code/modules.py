@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from zen_core.compiler.code.forms import digest_tokens
 from zen_core.compiler.code.names import Names, dotted
 from zen_core.compiler.code.statements import (
     FUNCTIONS,
@@ -181,8 +182,7 @@ class Module:
         content = self.content(statement)
         if not content.documentation and not statement.decorators:
             return content.code
-        decorators = [item.digest for item in statement.decorators]
-        return digest_json("statement", [content.code, content.documentation, decorators])
+        return digest_tokens([content.code, content.documentation, *(item.digest for item in statement.decorators)])
 
     def names(self, statement: Statement) -> Names:
         """What a statement refers to."""
@@ -328,7 +328,7 @@ class Module:
         if found is None:
             statements = self.index.bound[name]
             digests = [self.digest(statement) for statement in statements]
-            digest = digests[0] if len(digests) == 1 else digest_json("definition", digests)
+            digest = digests[0] if len(digests) == 1 else digest_tokens(digests)
             names = merged(self.names(statement) for statement in statements)
             found = self._definitions[name] = _define(statements, digest, names)
         return found

@@ -277,6 +277,8 @@ class _Reader:
     def _subscript(self, node: Any, use: _Use, scope: _Scope) -> None:
         self._emit("(Subscript")
         value, inner = node.value, node.slice
+        if (named := _text_of(inner)) and dotted(value).endswith("modules"):  # `sys.modules["settings"]`
+            self._module.use(f"@0:{named}:", _READS | _ALTERS)
         if type(node.ctx) is not _Load:
             self._alters(value, scope)
             self._visit(value, _HANDED, scope)

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zen_core.compiler.code.forms import digest_tokens
+from zen_core.compiler.code.forms import constant_token, digest_tokens
 from zen_core.compiler.code.names import Names, bound_names, dotted
 from zen_core.compiler.code.reading import read_code
-from zen_core.contract.canonical import digest_json
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OF_METHODS = frozenset(
@@ -125,7 +124,7 @@ def read_content(node: ast.stmt, guards: Sequence[ast.AST]) -> Content:
     parts: dict[str, Any] = {"decorator_list": []} if _decorators_of(node) else {}
     documentation = ""
     if isinstance(node, FUNCTIONS) and (text := ast.get_docstring(node, clean=False)) is not None:
-        documentation = digest_json("documentation", text)
+        documentation = digest_tokens([constant_token(text)])
         parts["body"] = node.body[1:]
     own_class = node.name if isinstance(node, ast.ClassDef) else ""
     tokens, names = read_code([*guards, with_parts(node, **parts)], own_class=own_class)
