@@ -15,6 +15,12 @@ from benchmarks.report import Figure
 
 MODULES, FUNCTIONS = 100, 22
 REPETITIONS = 5
+LIBRARIES = {
+    "alembic": ("from alembic.config import Config", "len(str(Config(str(x)).get_main_option('x')))"),
+    "narwhals": ("import narwhals", "len(str(narwhals.from_native(x, pass_through=True)))"),
+    "sqlalchemy": ("from sqlalchemy import column, select", "len(str(select(column('a')).where(column('a') > x)))"),
+}
+"""What a step of theirs imports, and does."""
 STEP = """\
 from zen_core import step
 {imports}
@@ -67,9 +73,12 @@ print(json.dumps([(time.perf_counter() - started) * 1000, len(found.definitions)
 
 
 def measure() -> list[Figure]:
-    """A generated project, and a library as if it were the project's own code."""
+    """A generated project, and libraries as if they were the project's own code."""
     with tempfile.TemporaryDirectory(prefix="zen-bench-") as folder:
-        return [*_generated(Path(folder, "generated")), *_library(Path(folder, "library"))]
+        return [
+            *_generated(Path(folder, "generated")),
+            *(_library(Path(folder, f"with_{name}"), name, *use) for name, use in LIBRARIES.items()),
+        ]
 
 
 def _generated(folder: Path) -> list[Figure]:
@@ -107,18 +116,17 @@ def _generated(folder: Path) -> list[Figure]:
     ]
 
 
-def _library(folder: Path) -> list[Figure]:
-    """SQLAlchemy, which is installed wherever Zen is, copied into a project."""
-    spec = importlib.util.find_spec("sqlalchemy")
+def _library(folder: Path, name: str, imports: str, value: str) -> Figure:
+    """A library that is installed here, copied into a project."""
+    spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.origin is not None
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
-    shutil.copytree(Path(spec.origin).parent, folder / "sqlalchemy", ignore=ignored)
-    value = "len(str(select(column('a')).where(column('a') > x)))"
-    folder.joinpath("query.py").write_text(STEP.format(imports="from sqlalchemy import column, select", value=value))
-    lines = sum(path.read_text().count("\n") for path in folder.glob("sqlalchemy/**/*.py"))
-    cold, count = _best(folder, "query")
-    return [Figure(f"SQLAlchemy as the project, {lines:,} lines: {count:,} definitions, cold", cold, "ms")]
+    shutil.copytree(Path(spec.origin).parent, folder / name, ignore=ignored)
+    folder.joinpath("step_of_it.py").write_text(STEP.format(imports=imports, value=value))
+    lines = sum(path.read_text().count("\n") for path in folder.glob(f"{name}/**/*.py"))
+    cold, count = _best(folder, "step_of_it")
+    return Figure(f"{name} as the project, {lines:,} lines: {count:,} definitions, cold", cold, "ms")
 
 
 def _best(folder: Path, module: str) -> tuple[float, int]:
