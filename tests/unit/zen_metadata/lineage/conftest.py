@@ -248,7 +248,7 @@ class Story:
 
 
 _FORK = """
-import json, os, sys, traceback
+import contextlib, io, json, os, sys, traceback
 
 children = []
 for arguments in json.loads(sys.argv[1]):
@@ -256,8 +256,9 @@ for arguments in json.loads(sys.argv[1]):
     if children[-1] == 0:
         code = 1
         try:
-            work(*arguments)
-            sys.stdout.flush()
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                work(*arguments)
+            os.write(1, printed.getvalue().encode())  # at once: lines of several processes do not mix
             code = 0
         except BaseException:
             traceback.print_exc()
