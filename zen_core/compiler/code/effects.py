@@ -239,8 +239,10 @@ class ImportEffects:
         altering = [Place(place.module, name) for name in together] if uses != _CONSTANT else []
         whole = Place(place.module, WHOLE)
         for functions, variables in self._users(start, place, only_assigned=uses == _CONSTANT):
-            altering += (*functions.of(place, *uses), *functions.of(whole, *uses, "hands"))
-            altering += (*variables.of(place, *uses, "hands"), *variables.of(whole, *uses, "hands"))
+            altering += (*functions.of(place, *uses), *variables.of(place, *uses))
+            altering += (*functions.of(whole, *uses, "hands"), *variables.of(whole, *uses, "hands"))
+            if uses != _CONSTANT:  # another name of a number does nothing to it
+                altering += variables.of(place, "hands")
         waiting = {each for each in altering if not self._is_type(each)}
         while waiting:
             waiting.discard(place)

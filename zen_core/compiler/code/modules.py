@@ -281,11 +281,7 @@ class Module:
         for at in _places_of(name, self.text):
             if self.text[at + len(name) : at + len(name) + 1] in _BEHIND_VALUE:
                 continue
-            before = self.text[at - 1 : at]
-            if before.isspace():  # `q. RATE`; or `q.` and a comment above it, in brackets
-                above = self.text[:at].rstrip(" \t\n\\")
-                before = "." if "#" in above[above.rfind("\n") + 1 :] else above[-1:]
-            if before == ".":
+            if self.text[at - 1 : at] == "." or (self.text[at - 1 : at].isspace() and _ends_in_dot(self.text[:at])):
                 return True
         return False
 
@@ -434,6 +430,17 @@ def _places_of(word: str, text: str) -> Iterator[int]:
         if not _is_in_word(text[at - 1 : at]) and not _is_in_word(text[end : end + 1]):
             yield at
         at = text.find(word, end)
+
+
+def _ends_in_dot(text: str) -> bool:
+    """Whether code ends in a dot, apart from spaces and comments behind it."""
+    text = text.rstrip(" \t\n\\")
+    while not text.endswith("."):
+        comment = text.find("#", text.rfind("\n") + 1)
+        if comment < 0:
+            return False
+        text = text[:comment].rstrip(" \t\n\\")
+    return True
 
 
 def _stands(word: str, text: str) -> bool:
