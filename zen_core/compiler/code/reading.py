@@ -3,8 +3,7 @@
 The form is a flat list of tokens: formatting, comments, places and the Python version do not change it. Fields that are
 empty are left out, so that fields which later Python versions add do not count while they are not used.
 
-The names follow Python's rules of scope. What a name stands for is known at the end of its scope, since a function may
-assign a name below where it reads it; so each scope gathers how names are used, and hands on what it does not bind.
+Each function, class and comprehension opens a scope, which gathers how names are used in it.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 
 from zen_core.compiler.code.forms import Token, constant_token
 from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names, dotted
+from zen_core.compiler.code.scopes import ALTERS, CALLED, FILLS, HANDED, LOOKED, READS, TYPED, ModuleScope, Scope, Use
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
@@ -44,25 +44,8 @@ _LOOKING_METHODS = frozenset(
 )
 """Methods of such values that only look at them."""
 _ALTERING = (
-    "add",
-    "append",
-    "appendleft",
-    "clear",
-    "connect",
-    "discard",
-    "extend",
-    "insert",
-    "pop",
-    "push",
-    "put",
-    "register",
-    "remove",
-    "set",
-    "setdefault",
-    "sort",
-    "subscribe",
-    "update",
-    "__setitem__",
+    *("add", "append", "appendleft", "clear", "connect", "discard", "extend", "insert", "pop", "push", "put"),
+    *("register", "remove", "set", "setdefault", "sort", "subscribe", "update", "__setitem__"),
 )
 """Methods that alter what they are called on, also as the beginning of a longer name: `register_handler`."""
 _REACHES_FURTHER = frozenset(
@@ -70,13 +53,6 @@ _REACHES_FURTHER = frozenset(
 )
 _SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _DEEPEST = 50_000
-
-_Use = int
-_READS, _HANDS, _LOOKS, _CALLS, _TYPES, _ALTERS, _FILLS = (1 << bit for bit in range(7))
-_HANDED, _LOOKED, _CALLED, _TYPED = (_READS | use for use in (_HANDS, _LOOKS, _CALLS, _TYPES))
-
-_Unfollowed = tuple[str, str, int, str]
-"""What cannot be followed: the name that it goes by; what it is, its line, and the name that it looks into, or ""."""
 
 
 def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> tuple[list[Token], Names]:
@@ -95,9 +71,8 @@ def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> tuple[list[To
 
 def _read(nodes: Iterable[ast.AST], own_class: str) -> tuple[list[Token], Names]:
     reader = _Reader(own_class)
-    for node in nodes:
-        reader.read(node)
-    return reader.tokens, reader.names()
+    reader.read(nodes)
+    return reader.tokens, reader.module.names()
 
 
 @contextmanager
@@ -110,92 +85,24 @@ def _recursion_limit(limit: int) -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-class _Scope:
-    """How names are used in a function, a class or a comprehension.
-
-    Attributes:
-        uses: by dotted name.
-        unfollowed: what cannot be followed.
-        bound: the names that it binds.
-        imports: of those, what its imports make them stand for; several in several branches.
-        outside: names that a `global` statement sends to the module.
-        around: names that a `nonlocal` statement sends to the functions around it.
-        seen_within: of a class, the scope that its methods see instead of it.
-        binder: of a comprehension, the scope in which a walrus binds.
-    """
-
-    __slots__ = ("around", "binder", "bound", "imports", "outside", "seen_within", "unfollowed", "uses")
-
-    def __init__(self, bound: Iterable[str] = ()) -> None:
-        self.uses: dict[str, _Use] = {}
-        self.unfollowed: list[_Unfollowed] = []
-        self.bound = {*bound}
-        self.imports: dict[str, list[str]] = {}
-        self.outside: set[str] = set()
-        self.around: set[str] = set()
-        self.seen_within: _Scope | None = None  # not itself: that is no garbage until the collector comes
-        self.binder: _Scope | None = None
-
-    def use(self, path: str, use: _Use) -> None:
-        """Enter how a name is used."""
-        self.uses[path] = self.uses.get(path, 0) | use
-
-
 class _Reader:
     def __init__(self, own_class: str) -> None:
         self.tokens: list[Token] = []
         self._emit = self.tokens.append
-        self._module = _Scope()
-        self._imported: set[tuple[int, str]] = set()
+        self.module = ModuleScope()
         self._own_class = own_class
 
-    def names(self) -> Names:
-        """What was read so far."""
-        uses, unfollowed = self._module.uses, self._module.unfollowed
-        reads, hands, looks, calls, types, alters, fills = (
-            {path for path, how in uses.items() if how & use}
-            for use in (_READS, _HANDS, _LOOKS, _CALLS, _TYPES, _ALTERS, _FILLS)
-        )
-        further = [(what, line, inside) for _, what, line, inside in unfollowed]
-        return Names(reads, types, alters, fills, looks, calls, hands, self._imported, further)
-
-    def read(self, node: ast.AST) -> None:
+    def read(self, nodes: Iterable[ast.AST]) -> None:
         """Read what stands at the top level of a module."""
-        self._visit(node, _HANDED, self._module)
-
-    # -- scopes ------------------------------------------------------------------------------------------------------
-
-    def _close(self, scope: _Scope, around: _Scope) -> None:
-        """Hand on what a scope does not bind."""
-        bound, imports, outside, uses = scope.bound, scope.imports, scope.outside, scope.uses
-        for name in outside & bound:
-            self._module.use(name, _ALTERS)
-        bound -= outside
-        bound -= scope.around
-        around = around.seen_within or around
-        # Most names are a function's own.
-        for path in uses if imports else uses.keys() - bound:
-            root, _, rest = path.partition(".")
-            if root not in bound:
-                (self._module if root in outside else around).use(path, uses[path])
-            else:
-                for base in imports.get(root, ()):
-                    self._module.use(_joined(base, rest), uses[path])
-        for name, what, line, inside in scope.unfollowed:
-            root, _, rest = name.partition(".")
-            if root not in bound:
-                around.unfollowed.append((name, what, line, inside))
-            elif inside:
-                for base in imports.get(root, ()):
-                    self._module.unfollowed.append(("", what, line, _joined(base, rest)))
+        self._visit_all(nodes, HANDED, self.module)
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
-    def _visit(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _visit(self, node: Any, use: Use, scope: Scope) -> None:
         """Read a node. This meets each name and each operator of a project: the most frequent kinds come first.
 
         Args:
-            use: how it is used, if it is a name; nothing is said of names within it. But `_TYPED` for what stands in an
+            use: how it is used, if it is a name; nothing is said of names within it. But `TYPED` for what stands in an
                 annotation, with all that is within it.
         """
         kind = type(node)
@@ -210,18 +117,18 @@ class _Reader:
             self._attribute(node, use, scope)
         elif kind is _Constant:
             self._emit(constant_token(node.value))
-            if use == _TYPED and type(node.value) is str:
+            if use == TYPED and type(node.value) is str:
                 self._text(node.value, scope)
         elif (reader := _READERS.get(kind)) is not None:
             reader(self, node, use, scope)
         else:
             self._parts(node, use, scope)
 
-    def _visit_all(self, nodes: Iterable[ast.AST], use: _Use, scope: _Scope) -> None:
+    def _visit_all(self, nodes: Iterable[ast.AST], use: Use, scope: Scope) -> None:
         for node in nodes:
             self._visit(node, use, scope)
 
-    def _parts(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _parts(self, node: Any, use: Use, scope: Scope) -> None:
         """A node with those of its fields that are not empty."""
         emit, visit = self._emit, self._visit
         kind, fields = _LAYOUTS[type(node)]
@@ -230,7 +137,7 @@ class _Reader:
             value = getattr(node, name, None)
             if value is None:
                 continue
-            used = _TYPED if use == _TYPED else own_use
+            used = TYPED if use == TYPED else own_use
             if isinstance(value, _AST):
                 emit(label)
                 visit(value, used, scope)
@@ -245,7 +152,7 @@ class _Reader:
                 emit("]")
         emit(")")
 
-    def _attribute(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _attribute(self, node: Any, use: Use, scope: Scope) -> None:
         parts, inner = [node.attr], node.value
         while type(inner) is _Attribute:
             parts.append(inner.attr)
@@ -255,95 +162,95 @@ class _Reader:
         if type(inner) is not _Name:
             parts.append("(")
             self._emit(".".join(reversed(parts)))
-            self._visit(inner, _HANDED, scope)
+            self._visit(inner, HANDED, scope)
             return
         parts.append(inner.id)
         parts.reverse()
         path = ".".join(parts)
         self._emit(path)
-        if "__dict__" in parts and use != _TYPED:
-            scope.use(path.partition(".__dict__")[0], _ALTERS)
-            use = _READS
+        if "__dict__" in parts and use != TYPED:
+            scope.use(path.partition(".__dict__")[0], ALTERS)
+            use = READS
         scope.uses[path] = scope.uses.get(path, 0) | use
 
-    def _alters(self, target: Any, scope: _Scope) -> None:
+    def _alters(self, target: Any, scope: Scope) -> None:
         while isinstance(target, ast.Subscript):
             target = target.value
         if path := dotted(target):
-            scope.use(path, _ALTERS)
+            scope.use(path, ALTERS)
         if self._own_class and type(target) is _Attribute and _is_own_class(target.value):
-            self._module.use(self._own_class, _ALTERS)
+            self.module.use(self._own_class, ALTERS)
 
-    def _subscript(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _subscript(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(Subscript")
         value, inner = node.value, node.slice
         if (named := _text_of(inner)) and dotted(value).endswith("modules"):  # `sys.modules["settings"]`
-            self._module.use(f"@0:{named}:", _READS | _ALTERS)
+            self.module.use(f"@0:{named}:", READS | ALTERS)
         if type(node.ctx) is not _Load:
             self._alters(value, scope)
-            self._visit(value, _HANDED, scope)
-            self._visit(inner, _HANDED, scope)
-        elif use != _TYPED:
-            self._visit(value, _LOOKED, scope)
-            self._visit(inner, _HANDED, scope)
+            self._visit(value, HANDED, scope)
+            self._visit(inner, HANDED, scope)
+        elif use != TYPED:
+            self._visit(value, LOOKED, scope)
+            self._visit(inner, HANDED, scope)
         else:
-            self._visit(value, _TYPED, scope)
+            self._visit(value, TYPED, scope)
             named = dotted(value).rpartition(".")[2]
             if named == "Annotated" and isinstance(inner, ast.Tuple) and inner.elts:
                 self._emit("(Annotated")
-                self._visit(inner.elts[0], _TYPED, scope)
-                self._visit_all(inner.elts[1:], _HANDED, scope)
+                self._visit(inner.elts[0], TYPED, scope)
+                self._visit_all(inner.elts[1:], HANDED, scope)
                 self._emit(")")
             else:
-                self._visit(inner, _HANDED if named in _NOT_TYPES else _TYPED, scope)
+                self._visit(inner, HANDED if named in _NOT_TYPES else TYPED, scope)
 
-    def _text(self, text: str, scope: _Scope) -> None:
+    def _text(self, text: str, scope: Scope) -> None:
         """An annotation that is written as text."""
         try:
             tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError):
             return
-        self._visit(tree.body, _TYPED, scope)
+        self._visit(tree.body, TYPED, scope)
 
-    def _annotated(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _annotated(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(AnnAssign")
-        self._visit(node.target, _HANDED, scope)
-        self._visit(node.annotation, _TYPED, scope)
+        self._visit(node.target, HANDED, scope)
+        self._visit(node.annotation, TYPED, scope)
         if not node.simple:
             self._emit("()")
         if node.value is not None:
             self._emit("=")
-            self._visit(node.value, _HANDED, scope)
+            self._visit(node.value, HANDED, scope)
         self._emit(")")
 
-    def _joined_text(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _joined_text(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(JoinedStr")
         self._visit_all(_without_cuts(node.values), use, scope)
         self._emit(")")
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _call(self, node: Any, use: Use, scope: Scope) -> None:
         function: Any = node.func
-        kind, used, handed = type(function), _CALLED, _HANDED
+        kind, used, handed = type(function), CALLED, HANDED
         if kind is _Name:
             called = function.id
             if called in LOOKING:
-                handed = _LOOKED
+                handed = LOOKED
             if called in _REACHES_FURTHER:
                 self._reach_further(node, called, called, scope)
         elif kind is _Attribute:
             called = function.attr
             if called in _LOOKING_METHODS:
-                used = _LOOKED
+                used = LOOKED
             fills, further = called.startswith(_ALTERING), called in _REACHES_FURTHER
             if (fills or further) and (path := dotted(function)):
                 if fills:
-                    scope.use(path.rpartition(".")[0], _FILLS)
+                    scope.use(path.rpartition(".")[0], FILLS)
                 if further:
                     self._reach_further(node, path, called, scope)
-        if use == _TYPED:
-            used = handed = _TYPED
+        if use == TYPED:
+            used = handed = TYPED
         self._emit("(Call")
         self._visit(function, used, scope)
         for item in node.args:
@@ -352,27 +259,27 @@ class _Reader:
             self._keywords(node.keywords, use, scope)
         self._emit(")")
 
-    def _keywords(self, keywords: Iterable[ast.keyword], use: _Use, scope: _Scope) -> None:
+    def _keywords(self, keywords: Iterable[ast.keyword], use: Use, scope: Scope) -> None:
         for keyword in keywords:
             self._emit(f"{keyword.arg or '**'}=")
-            self._visit(keyword.value, _TYPED if use == _TYPED else _HANDED, scope)
+            self._visit(keyword.value, TYPED if use == TYPED else HANDED, scope)
 
-    def _reach_further(self, node: ast.Call, path: str, called: str, scope: _Scope) -> None:
+    def _reach_further(self, node: ast.Call, path: str, called: str, scope: Scope) -> None:
         """A call that reaches what its syntax does not show."""
         first = node.args[0] if node.args else None
         literal = _text_of(first)
         if called in _IMPORTERS:
             if literal is not None and not literal.startswith("."):
-                self._module.use(f"@0:{literal}:", _READS | _ALTERS)  # whatever is done to it then
-                self._imported.add((0, literal))
+                self.module.use(f"@0:{literal}:", READS | ALTERS)  # whatever is done to it then
+                self.module.imported.add((0, literal))
             else:
-                self._module.unfollowed.append(("", f"{called} with a computed name", node.lineno, ""))
+                self.module.unfollowed.append(("", f"{called} with a computed name", node.lineno, ""))
         elif path in RUNS_TEXT and not (called in ("globals", "vars") and (node.args or node.keywords)):
             scope.unfollowed.append((path, path, node.lineno, ""))
         elif called in ("getattr", "hasattr") and len(node.args) > 1:
             inside, name = dotted(node.args[0]), _text_of(node.args[1])
             if inside and name is not None:
-                scope.use(f"{inside}.{name}" if name else inside, _HANDED)
+                scope.use(f"{inside}.{name}" if name else inside, HANDED)
             elif inside and called == "getattr":
                 scope.unfollowed.append((inside, "getattr with a computed name", node.lineno, inside))
         elif called in ("setattr", "delattr", "vars") and first is not None:
@@ -380,33 +287,33 @@ class _Reader:
 
     # -- what opens a scope ------------------------------------------------------------------------------------------
 
-    def _function(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _function(self, node: Any, use: Use, scope: Scope) -> None:
         scope.bound.add(node.name)
         self._emit(f"({type(node).__name__}")
         self._emit(node.name)
         with_types = self._type_parameters(node, scope)
         inner = self._arguments(node.args, scope, with_types)
         self._emit("[")
-        self._visit_all(node.body, _HANDED, inner)
+        self._visit_all(node.body, HANDED, inner)
         self._emit("]")
-        self._close(inner, with_types)
+        self.module.close(inner, with_types)
         if node.returns is not None:
             self._emit("->")
-            self._visit(node.returns, _TYPED, with_types)
+            self._visit(node.returns, TYPED, with_types)
         self._decorators(node.decorator_list, scope)
         if with_types is not scope:
-            self._close(with_types, scope)
+            self.module.close(with_types, scope)
         self._emit(")")
 
-    def _lambda(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _lambda(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(Lambda")
         inner = self._arguments(node.args, scope, scope)
-        self._visit(node.body, _HANDED, inner)
-        self._close(inner, scope)
+        self._visit(node.body, HANDED, inner)
+        self.module.close(inner, scope)
 
-    def _arguments(self, arguments: ast.arguments, scope: _Scope, with_types: _Scope) -> _Scope:
+    def _arguments(self, arguments: ast.arguments, scope: Scope, with_types: Scope) -> Scope:
         """The arguments of a function; answers with the scope of its body."""
-        inner = _Scope()
+        inner = Scope()
         emit = self._emit
         for mark, several in (
             ("", arguments.args),
@@ -422,104 +329,104 @@ class _Reader:
                 emit(item.arg)
                 if item.annotation is not None:
                     emit(":")
-                    self._visit(item.annotation, _TYPED, with_types)
+                    self._visit(item.annotation, TYPED, with_types)
         for default in (*arguments.defaults, *arguments.kw_defaults):
             emit("=")
             if default is not None:  # a keyword-only argument without one
-                self._visit(default, _HANDED, scope)
+                self._visit(default, HANDED, scope)
         emit(")")
         return inner
 
-    def _class(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _class(self, node: Any, use: Use, scope: Scope) -> None:
         scope.bound.add(node.name)
         self._emit("(ClassDef")
         self._emit(node.name)
         with_types = self._type_parameters(node, scope)
-        self._visit_all(node.bases, _HANDED, with_types)
-        self._keywords(node.keywords, _HANDED, with_types)
-        inner = _Scope()
+        self._visit_all(node.bases, HANDED, with_types)
+        self._keywords(node.keywords, HANDED, with_types)
+        inner = Scope()
         inner.seen_within = with_types.seen_within or with_types
         self._emit("[")
-        self._visit_all(node.body, _HANDED, inner)
+        self._visit_all(node.body, HANDED, inner)
         self._emit("]")
-        self._close(inner, with_types)
+        self.module.close(inner, with_types)
         self._decorators(node.decorator_list, scope)
         if with_types is not scope:
-            self._close(with_types, scope)
+            self.module.close(with_types, scope)
         self._emit(")")
 
-    def _decorators(self, decorators: Iterable[ast.expr], scope: _Scope) -> None:
+    def _decorators(self, decorators: Iterable[ast.expr], scope: Scope) -> None:
         for decorator in decorators:
             self._emit("@")
-            self._visit(decorator, _HANDED, scope)
+            self._visit(decorator, HANDED, scope)
 
-    def _type_parameters(self, node: Any, scope: _Scope) -> _Scope:
+    def _type_parameters(self, node: Any, scope: Scope) -> Scope:
         """The scope of what a function or class is generic in; the scope around it where it is not."""
         parameters = getattr(node, "type_params", ())
         if not parameters:
             return scope
-        inner = _Scope(parameter.name for parameter in parameters)
+        inner = Scope(parameter.name for parameter in parameters)
         self._emit(".type_params")
-        self._visit_all(parameters, _TYPED, inner)
+        self._visit_all(parameters, TYPED, inner)
         return inner
 
-    def _comprehension(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _comprehension(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit(f"({type(node).__name__}")
-        inner = _Scope()
+        inner = Scope()
         inner.binder = scope.binder or scope
-        outer: _Scope = scope
+        outer: Scope = scope
         for generator in node.generators:
             self._emit("async for" if generator.is_async else "for")
-            self._visit(generator.iter, _LOOKED, outer)
-            self._visit(generator.target, _HANDED, inner)
+            self._visit(generator.iter, LOOKED, outer)
+            self._visit(generator.target, HANDED, inner)
             for condition in generator.ifs:
                 self._emit("if")
-                self._visit(condition, _HANDED, inner)
+                self._visit(condition, HANDED, inner)
             outer = inner
         self._emit(":")
-        self._visit_all([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], _HANDED, inner)
-        self._close(inner, scope)
+        self._visit_all([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], HANDED, inner)
+        self.module.close(inner, scope)
 
     # -- what binds names --------------------------------------------------------------------------------------------
 
-    def _walrus(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _walrus(self, node: Any, use: Use, scope: Scope) -> None:
         (scope.binder or scope).bound.add(node.target.id)
         self._emit("(NamedExpr")
         self._emit(node.target.id)
-        self._visit(node.value, _TYPED if use == _TYPED else _HANDED, scope)
+        self._visit(node.value, TYPED if use == TYPED else HANDED, scope)
 
-    def _named(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _named(self, node: Any, use: Use, scope: Scope) -> None:
         """An exception, or part of a pattern, that may be given a name."""
         name = node.rest if isinstance(node, ast.MatchMapping) else node.name
         if name:
             scope.bound.add(name)
         self._parts(node, use, scope)
 
-    def _import(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _import(self, node: Any, use: Use, scope: Scope) -> None:
         self._parts(node, use, scope)
         for alias in node.names:
             target = alias.name if alias.asname else alias.name.partition(".")[0]
             self._bind_import(alias.asname or target, f"@0:{target}:", (0, alias.name), scope)
 
-    def _import_from(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _import_from(self, node: Any, use: Use, scope: Scope) -> None:
         self._parts(node, use, scope)
         module = node.module or ""
         for alias in node.names:
             name = alias.name.replace("*", "")
             self._bind_import(alias.asname or name, f"@{node.level}:{module}:{name}", (node.level, module), scope)
 
-    def _bind_import(self, name: str, path: str, module: tuple[int, str], scope: _Scope) -> None:
-        self._imported.add(module)
+    def _bind_import(self, name: str, path: str, module: tuple[int, str], scope: Scope) -> None:
+        self.module.imported.add(module)
         scope.bound.add(name)
         scope.imports.setdefault(name, []).append(path)
 
-    def _outside(self, node: Any, use: _Use, scope: _Scope) -> None:
+    def _outside(self, node: Any, use: Use, scope: Scope) -> None:
         self._parts(node, use, scope)
         (scope.outside if isinstance(node, ast.Global) else scope.around).update(node.names)
 
 
 _AST, _Attribute, _Constant, _Load, _Name = ast.AST, ast.Attribute, ast.Constant, ast.Load, ast.Name
-_READERS: dict[type, Callable[[_Reader, Any, _Use, _Scope], None]] = {
+_READERS: dict[type, Callable[[_Reader, Any, Use, Scope], None]] = {
     ast.AnnAssign: _Reader._annotated,
     ast.AsyncFunctionDef: _Reader._function,
     ast.Call: _Reader._call,
@@ -544,15 +451,15 @@ _READERS: dict[type, Callable[[_Reader, Any, _Use, _Scope], None]] = {
 }
 
 
-class _Layouts(dict[type, tuple[str, tuple[tuple[str, str, _Use], ...]]]):
+class _Layouts(dict[type, tuple[str, tuple[tuple[str, str, Use], ...]]]):
     """Of each kind of node its token, and its fields that count: each with its token, and how a name in it is used."""
 
-    def __missing__(self, kind: Any) -> tuple[str, tuple[tuple[str, str, _Use], ...]]:
+    def __missing__(self, kind: Any) -> tuple[str, tuple[tuple[str, str, Use], ...]]:
         looked_at = _LOOKED_AT.get(kind, ())
         fields = [name for name in kind._fields if name not in _SKIPPED_FIELDS]
         self[kind] = (
             f"({kind.__name__}",
-            tuple((name, f".{name}", _LOOKED if name in looked_at else _HANDED) for name in fields),
+            tuple((name, f".{name}", LOOKED if name in looked_at else HANDED) for name in fields),
         )
         return self[kind]
 
@@ -583,10 +490,3 @@ def _is_own_class(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr == "__class__"
     return isinstance(node, ast.Call) and dotted(node.func) == "type"
-
-
-def _joined(base: str, attributes: str) -> str:
-    """Attributes of what an import stands for."""
-    if not attributes:
-        return base
-    return f"{base}{attributes}" if base.endswith(":") else f"{base}.{attributes}"
