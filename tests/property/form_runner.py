@@ -45,7 +45,7 @@ def main(*files: str) -> None:
     changes = 0
     for file in files:
         for statement in ast.parse(Path(file).read_text()).body:
-            form = read_code([statement])[0]
+            form = read_code([statement]).form
             for node in ast.walk(statement):
                 kinds.add(type(node).__name__)
                 for field in node._fields:
@@ -53,7 +53,7 @@ def main(*files: str) -> None:
                     for other in others(value) if field not in NOT_COUNTED else ():
                         setattr(node, field, other)
                         changes += 1
-                        if read_code([statement])[0] == form:
+                        if read_code([statement]).form == form:
                             unseen.append(f"{type(node).__name__}.{field}: {value!r}, {other!r}")
                         setattr(node, field, value)
     bases = [getattr(ast, name, ast.Pass) for name in ("stmt", "expr", "pattern", "excepthandler", "type_param")]

@@ -127,9 +127,9 @@ class LiveCode:
         lines = (lines_of(nodes[0])[0], lines_of(nodes[-1])[1])
         # Which of several lambdas in one line it is, only its bytecode tells, which differs between Python versions.
         which = [*tokens_of_code(code)] if len(nodes) > 1 else []
-        form, names = read_code([with_parts(first, **parts), *nodes[1:]])  # several lambdas in one line
-        tokens = digest_tokens([*form, *which])
-        definition = Definition(tokens, names, "closure", lines)
+        read = read_code([with_parts(first, **parts), *nodes[1:]])  # several lambdas in one line
+        tokens = digest_tokens([*read.form, *which])
+        definition = Definition(tokens, read.names, "closure", lines)
         if module is None:
             free = [path for path in definition.names.reads if path.partition(".")[0] not in code.co_freevars]
             self._globals(function, free)
@@ -256,7 +256,7 @@ class LiveCode:
 
             try:  # of a notebook
                 text = inspect.getsource(cls)
-                return [cls.__qualname__, digest_tokens(read_code([ast.parse(inspect.cleandoc(text))])[0])]
+                return [cls.__qualname__, digest_tokens(read_code([ast.parse(inspect.cleandoc(text))]).form)]
             except (OSError, TypeError, SyntaxError):
                 return [cls.__qualname__]
         self._walk.externals.add(cls.__module__)

@@ -196,7 +196,7 @@ class Module:
     @cached_property
     def _nodes(self) -> list[tuple[ast.stmt, tuple[ast.AST, ...]]]:
         """The statements of the top level, each with its conditions."""
-        return [*self._statements(self._parse().body, ())]
+        return [*_statements(self._parse().body)]
 
     def forget_syntax(self) -> None:
         """Give the memory back that the syntax tree takes; it is parsed again for what was not read yet."""
@@ -374,34 +374,6 @@ class Module:
 
     # -- the top level -----------------------------------------------------------------------------------------------
 
-    def _statements(
-        self, body: Iterable[ast.stmt], guards: tuple[ast.AST, ...]
-    ) -> Iterator[tuple[ast.stmt, tuple[ast.AST, ...]]]:
-        for node in body:
-            if isinstance(node, ast.If):
-                if _is_main_guard(node.test):
-                    yield from self._statements(node.orelse, guards)
-                    continue
-                typing = dotted(node.test).endswith("TYPE_CHECKING")
-                # A condition counts with what stands below it; and by itself, for what it does: `if fill(TABLE): pass`.
-                if any(isinstance(inner, ast.Call) for inner in ast.walk(node.test)):
-                    yield ast.copy_location(ast.Expr(node.test), node.test), guards
-                yield from self._statements(node.body, guards if typing else (*guards, node.test))
-                yield from self._statements(node.orelse, (*guards, ast.Not(), node.test))
-            elif isinstance(node, ast.With) and all(item.optional_vars is None for item in node.items):
-                for item in node.items:
-                    yield ast.copy_location(ast.Expr(item.context_expr), item.context_expr), guards
-                yield from self._statements(node.body, (*guards, *(item.context_expr for item in node.items)))
-            elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
-                yield from self._statements(node.body, guards)  # type: ignore[attr-defined]
-                for handler in node.handlers:  # type: ignore[attr-defined]
-                    caught = handler.type if handler.type is not None else ast.Constant(value=None)
-                    yield from self._statements(handler.body, (*guards, caught))
-                yield from self._statements(node.orelse, guards)  # type: ignore[attr-defined]
-                yield from self._statements(node.finalbody, guards)  # type: ignore[attr-defined]
-            else:
-                yield node, guards
-
     def _add_import(self, index: Index, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -415,6 +387,45 @@ class Module:
                 index.stars.append(base)
             else:
                 index.imports.setdefault(alias.asname or alias.name, {})[base, alias.name] = None
+
+
+_Guarded = tuple[ast.stmt, tuple[ast.AST, ...]]
+
+
+def _statements(body: Iterable[ast.stmt]) -> Iterator[_Guarded]:
+    """The statements of a top level, those of its branches too, each with the conditions that it stands under."""
+    waiting: list[_Guarded] = []  # the next one last; a chain of `elif` may be longer than Python recurses
+
+    def below(*branches: tuple[Iterable[ast.stmt], tuple[ast.AST, ...]]) -> None:
+        waiting.extend(reversed([(node, guards) for body, guards in branches for node in body]))
+
+    below((body, ()))
+    while waiting:
+        node, guards = waiting.pop()
+        if isinstance(node, ast.If) and _is_main_guard(node.test):
+            below((node.orelse, guards))
+        elif isinstance(node, ast.If):
+            typing = dotted(node.test).endswith("TYPE_CHECKING")
+            # A condition counts with what stands below it; and by itself, for what it does: `if fill(TABLE): pass`.
+            if any(isinstance(inner, ast.Call) for inner in ast.walk(node.test)):
+                yield ast.copy_location(ast.Expr(node.test), node.test), guards
+            below(
+                (node.body, guards if typing else (*guards, node.test)),
+                (node.orelse, (*guards, ast.Not(), node.test)),
+            )
+        elif isinstance(node, ast.With) and all(item.optional_vars is None for item in node.items):
+            contexts = [item.context_expr for item in node.items]
+            for context in contexts:
+                yield ast.copy_location(ast.Expr(context), context), guards
+            below((node.body, (*guards, *contexts)))
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            caught = [
+                handler.type if handler.type is not None else ast.Constant(value=None) for handler in node.handlers
+            ]
+            handled = [(handler.body, (*guards, kind)) for handler, kind in zip(node.handlers, caught, strict=True)]
+            below((node.body, guards), *handled, (node.orelse, guards), (node.finalbody, guards))
+        else:
+            yield node, guards
 
 
 def _define(statements: Sequence[Statement], digest: str, names: Names) -> Definition:

@@ -12,7 +12,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from zen_core.compiler.code.forms import Token, constant_token
 from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names, dotted
@@ -55,8 +55,22 @@ _SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _DEEPEST = 50_000
 
 
-def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> tuple[list[Token], Names]:
-    """What stands at a module's top level: its form, and the names that it uses.
+class Code(NamedTuple):
+    """What was read of code.
+
+    Attributes:
+        form: its tokens.
+        names: what it refers to.
+        bound: the names that it binds where it stands, in no function or class within it.
+    """
+
+    form: list[Token]
+    names: Names
+    bound: set[str]
+
+
+def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> Code:
+    """What stands at a module's top level.
 
     Args:
         own_class: the class that methods in it may name by `cls` or `type(self)`.
@@ -69,10 +83,10 @@ def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> tuple[list[To
             return _read(nodes, own_class)
 
 
-def _read(nodes: Iterable[ast.AST], own_class: str) -> tuple[list[Token], Names]:
+def _read(nodes: Iterable[ast.AST], own_class: str) -> Code:
     reader = _Reader(own_class)
     reader.read(nodes)
-    return reader.tokens, reader.module.names()
+    return Code(reader.tokens, reader.module.names(), reader.module.bound)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zen_core.compiler.code.forms import constant_token, digest_tokens
-from zen_core.compiler.code.names import Names, bound_names, dotted
+from zen_core.compiler.code.names import Names, dotted
 from zen_core.compiler.code.reading import read_code
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -100,7 +100,7 @@ def read_statement(position: int, node: ast.stmt) -> Statement:
     is_function, is_class = isinstance(node, FUNCTIONS), isinstance(node, ast.ClassDef)
     value = getattr(node, "value", None) or ast.Pass()
     kept, kept_if = _kept(getattr(node, "value", None)) if isinstance(node, (ast.Assign, ast.AnnAssign)) else ("", ())
-    bound = (node.name,) if is_function or is_class else tuple(dict.fromkeys(bound_names([node])))  # type: ignore[attr-defined]
+    bound = (node.name,) if is_function or is_class else tuple(sorted(read_code([node]).bound))  # type: ignore[attr-defined]
     return Statement(
         position=position,
         kind="function" if is_function else "class" if is_class else "variable",
@@ -127,8 +127,8 @@ def read_content(node: ast.stmt, guards: Sequence[ast.AST]) -> Content:
         documentation = digest_tokens([constant_token(text)])
         parts["body"] = node.body[1:]
     own_class = node.name if isinstance(node, ast.ClassDef) else ""
-    tokens, names = read_code([*guards, with_parts(node, **parts)], own_class=own_class)
-    return Content(digest_tokens(tokens), documentation, names)
+    code = read_code([*guards, with_parts(node, **parts)], own_class=own_class)
+    return Content(digest_tokens(code.form), documentation, code.names)
 
 
 def with_parts(node: Any, **parts: Any) -> Any:
@@ -171,8 +171,8 @@ def _decorators_of(node: ast.stmt) -> Sequence[ast.expr]:
 
 
 def _read_decorator(node: ast.expr) -> Decorator:
-    tokens, names = read_code([node])
-    return Decorator(decorator_path(node), digest_tokens(tokens), names)
+    code = read_code([node])
+    return Decorator(decorator_path(node), digest_tokens(code.form), code.names)
 
 
 def _learns_of_subclasses(node: ast.ClassDef) -> bool:
@@ -202,43 +202,36 @@ def _holds(node: ast.stmt) -> bool:
 def _kept(value: ast.expr | None) -> tuple[str, tuple[str, ...]]:
     """What becomes of a value: see `Statement.kept` and `Statement.kept_if`."""
     if isinstance(value, (ast.List, ast.Set, ast.Dict)):
-        parts = [*value.keys, *value.values] if isinstance(value, ast.Dict) else value.elts
-        found = _all_constant_if(parts)
+        found = _constant_if(*value.keys, *value.values) if isinstance(value, ast.Dict) else _constant_if(*value.elts)
         return ("", ()) if found is None else ("plain", found)
     found = _constant_if(value)
     return ("", ()) if found is None else ("constant", found)
 
 
-def _constant_if(value: ast.expr | None) -> tuple[str, ...] | None:
-    """The names that must stand for constants, or for what makes constants, so that a value is one; None for others."""
-    if isinstance(value, ast.Constant):
-        return ()
-    if isinstance(value, (ast.Name, ast.Attribute)) and (path := dotted(value)):
-        return (path,)
-    if isinstance(value, ast.Attribute):
-        return _constant_if(value.value)  # a constant's: `Path(...).parent`
-    if isinstance(value, (ast.JoinedStr, ast.Lambda, ast.Compare)):
-        return ()
-    if isinstance(value, ast.Call):
-        path = dotted(value.func)
-        return (f"{path}()",) if path else _constant_if(getattr(value.func, "value", None))
-    if isinstance(value, ast.Subscript):  # of a type: `list[int]`, `Union[A, B]`
-        path = dotted(value.value)
-        return (f"{path}[]",) if path else None
-    if isinstance(value, ast.BinOp):
-        return _all_constant_if([value.left, value.right])
-    if isinstance(value, ast.UnaryOp):
-        return _constant_if(value.operand)
-    return _all_constant_if(value.elts) if isinstance(value, ast.Tuple) else None
-
-
-def _all_constant_if(values: Iterable[ast.expr | None]) -> tuple[str, ...] | None:
+def _constant_if(*values: ast.expr | None) -> tuple[str, ...] | None:
+    """The names that must stand for constants, or for what makes constants, so that all are such; None for others."""
     found: list[str] = []
-    for value in values:
-        needed = _constant_if(value)
-        if needed is None:
+    waiting: list[Any] = [*values]
+    while waiting:  # a sum may have more terms than Python recurses
+        value = waiting.pop()
+        if isinstance(value, (ast.Name, ast.Attribute)) and (path := dotted(value)):
+            found.append(path)
+        elif isinstance(value, ast.Attribute):
+            waiting.append(value.value)  # a constant's: `Path(...).parent`
+        elif isinstance(value, ast.Call) and (path := dotted(value.func)):
+            found.append(f"{path}()")
+        elif isinstance(value, ast.Call):
+            waiting.append(getattr(value.func, "value", None))
+        elif isinstance(value, ast.Subscript) and (path := dotted(value.value)):
+            found.append(f"{path}[]")  # of a type: `list[int]`, `Union[A, B]`
+        elif isinstance(value, ast.BinOp):
+            waiting += (value.left, value.right)
+        elif isinstance(value, ast.UnaryOp):
+            waiting.append(value.operand)
+        elif isinstance(value, ast.Tuple):
+            waiting += value.elts
+        elif not isinstance(value, (ast.Constant, ast.JoinedStr, ast.Lambda, ast.Compare)):
             return None
-        found += needed
     return tuple(found)
 
 

@@ -109,9 +109,21 @@ def test_the_digest_is_pinned(fingerprint):
     )
 
 
-def test_deep_expressions_are_no_problem(fingerprint):
-    text = "def f(x):\n    return " + " + ".join(["x"] * 2_000) + "\n"
-    assert fingerprint(text).scope == "project"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x):\n    return " + " + ".join(["x"] * 2_000) + "\n",
+        "Y = " + " + ".join(["1"] * 2_000) + "\ndef f(x):\n    return x + Y\n",
+        "X = 5\nif X == 0:\n    Y = 0\n"
+        + "".join(f"elif X == {number}:\n    Y = {number}\n" for number in range(1, 900))
+        + "def f(x):\n    return x + Y\n",
+    ],
+    ids=["in a function", "a constant", "a chain of elif"],
+)
+def test_what_is_nested_deeper_than_python_recurses_is_no_problem(fingerprint, text):
+    before, after = fingerprint(text), fingerprint(text.replace(" + 1\n", " + 2\n").replace("Y = 899", "Y = 9"))
+    assert before.scope == "project"
+    assert (before.digest != after.digest) == ("Y" in text)
 
 
 def test_a_decorator_that_hides_the_function_does_not_hide_its_code(fingerprint):
