@@ -39,9 +39,7 @@ def fingerprint_steps(
         memo: knows what was read of the modules before, in other processes.
     """
     effects = ImportEffects(Project(roots, memo))
-    found = {key: _fingerprint(function, effects) for key, function in functions.items()}
-    effects.project.forget_syntax()
-    return found
+    return {key: _fingerprint(function, effects) for key, function in functions.items()}
 
 
 def _fingerprint(function: Callable[..., Any], effects: ImportEffects) -> CodeFingerprint:

@@ -4,13 +4,13 @@ that are set, classes that are derived, seeds that are sown.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Set
+from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Generic, TypeVar
 
 from zen_core.compiler.code.modules import Module
-from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names
+from zen_core.compiler.code.names import ALTERS, CALLS, FILLS, HANDS, LOOKING, LOOKS, READS, RUNS_TEXT, Names, Use
 from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.statements import Statement
 
@@ -41,42 +41,38 @@ _CONSTANT_MODULES = (
 )
 
 Effect = tuple[Module, Statement]
-Use = Literal["alters", "fills", "calls", "hands", "reads"]
-"""What is done with a place: see `Names`. `reads` are all that are looked at, called or handed."""
-Work = Mapping[Use, frozenset[Place]]
-"""What a piece of code does with places."""
+Work = dict[Place, Use]
+"""What a piece of code does with places: see `Names`. `READS` is said of what is looked at, called or handed."""
 User = TypeVar("User")
 
 # By which uses something may be altered: what cannot be altered itself is assigned again; a function or class gets
 # attributes; a dict of constants is handed on; and of anything else, such as a class that has a list or counts its
 # objects, a part may be altered wherever it is read.
-_CONSTANT: tuple[Use, ...] = ("alters",)
-_NAMED: tuple[Use, ...] = ("alters", "fills")
-_PLAIN: tuple[Use, ...] = ("alters", "calls", "hands")
-_ANYTHING: tuple[Use, ...] = ("alters", "reads")
+_CONSTANT = ALTERS
+_NAMED = ALTERS | FILLS
+_PLAIN = ALTERS | CALLS | HANDS
+_ANYTHING = ALTERS | READS
 
 
 class _Users(Generic[User]):
     """Who does what with which place."""
 
     def __init__(self) -> None:
-        self._by_use: dict[Use, dict[Place, list[User]]] = {use: {} for use in get_args(Use)}
+        self._by_place: dict[Place, list[tuple[User, Use]]] = {}
 
     def add(self, user: User, work: Work, names: Container[str] | None = None) -> None:
         """Enter what somebody does, with `names` only what is done with places of these names."""
-        for use, places in work.items():
-            for place in places:
-                if names is None or place.name in names:
-                    self._by_use[use].setdefault(place, []).append(user)
+        for place, use in work.items():
+            if names is None or place.name in names:
+                self._by_place.setdefault(place, []).append((user, use))
 
-    def of(self, place: Place, *uses: Use) -> list[User]:
+    def of(self, place: Place, uses: Use) -> list[User]:
         """Those that use a place in one of these ways."""
-        return [user for use in uses for user in self._by_use[use].get(place, ())]
+        return [user for user, use in self._by_place.get(place, ()) if use & uses]
 
     def readers(self, places: Set[Place]) -> list[User]:
         """Those that read any of these places."""
-        by_place = self._by_use["reads"]
-        return [user for place in by_place.keys() & places for user in by_place[place]]
+        return [user for place in self._by_place.keys() & places for user in self.of(place, READS)]
 
 
 @dataclass(slots=True)
@@ -113,7 +109,7 @@ class ImportEffects:
         self._users_of: dict[tuple[str, str, str, bool], tuple[_Users[Place], _Users[Place]]] = {}
         self._readers: dict[tuple[str, Place], frozenset[Place]] = {}
         self._types: dict[Place, bool] = {}
-        self._uses: dict[Place, tuple[Use, ...]] = {}
+        self._uses: dict[Place, Use] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
         self._altering: dict[tuple[str, Place], tuple[Effect, ...]] = {}
 
@@ -131,14 +127,12 @@ class ImportEffects:
 
     def _sets_elsewhere(self, module: Module, statement: Statement) -> bool:
         """Whether a statement sets what is not the project's: `os.environ["X"] = "1"`, `builtins.cut = trim`."""
-        names = module.names(statement)
-        altered = names.alters | names.fills
+        altered = statement.all_names().of(ALTERS | FILLS)
         return any(isinstance(item, str) for path in altered for item in self.project.resolve(module, path))
 
     def _has_target(self, module: Module, statement: Statement) -> bool:
         """Whether a statement works on a variable of the project's, or starts a pipeline."""
-        names = module.names(statement)
-        worked_on = names.alters | names.fills if statement.assigns else (*names.alters, *names.reads)
+        worked_on = statement.all_names().of(ALTERS | (FILLS if statement.assigns else READS))
         return any(
             self.project.kind_of(place) == "variable" or self._is_pipeline(place)
             for place in self.project.places(module, worked_on)
@@ -170,9 +164,9 @@ class ImportEffects:
         names_through = self._names_of(start, {each.name for each in through})
         homes = {place.module, *(each.module for each in through)}
         effects = self._effects_in(start, names_through, homes, names, top=top)
-        by_module = effects.of(Place(place.module, WHOLE), *uses, "hands")
+        by_module = effects.of(Place(place.module, WHOLE), uses | HANDS)
         found: dict[tuple[str, int], Effect] = {}
-        for module, statement in chain(effects.of(place, *uses), by_module, effects.readers(through)):
+        for module, statement in chain(effects.of(place, uses), by_module, effects.readers(through)):
             is_sought = (
                 module.name in homes
                 or module.sets_attributes  # it may know it under a name of its own, or a computed one
@@ -184,17 +178,17 @@ class ImportEffects:
         for key in sorted(found):
             yield found[key]
 
-    def _altering_uses(self, place: Place) -> tuple[Use, ...]:
+    def _altering_uses(self, place: Place) -> Use:
         """By which uses a definition may be altered."""
         if place not in self._uses:
             self._uses[place] = self._read_uses(place)
         return self._uses[place]
 
-    def _read_uses(self, place: Place) -> tuple[Use, ...]:
+    def _read_uses(self, place: Place) -> Use:
         statements, module = self._statements(place), self.project.module(place.module)
         if self.project.kind_of(place) != "variable":
-            work = self._work(module, place) if statements and module is not None else None
-            alters_itself = work is not None and (place in work["alters"] or place in work["fills"])
+            work = self._work(module, place) if statements and module is not None else {}
+            alters_itself = work.get(place, 0) & _NAMED
             return _ANYTHING if alters_itself or any(statement.holds for statement in statements) else _NAMED
         kept = {self._kept(place, statement) for statement in statements}
         return _ANYTHING if "" in kept else _PLAIN if "plain" in kept else _CONSTANT
@@ -239,10 +233,9 @@ class ImportEffects:
         altering = [Place(place.module, name) for name in together] if uses != _CONSTANT else []
         whole = Place(place.module, WHOLE)
         for functions, variables in self._users(start, place, only_assigned=uses == _CONSTANT):
-            altering += (*functions.of(place, *uses), *variables.of(place, *uses))
-            altering += (*functions.of(whole, *uses, "hands"), *variables.of(whole, *uses, "hands"))
-            if uses != _CONSTANT:  # another name of a number does nothing to it
-                altering += variables.of(place, "hands")
+            # Another name of a number does nothing to it.
+            altering += (*functions.of(place, uses), *variables.of(place, uses if uses == _CONSTANT else uses | HANDS))
+            altering += (*functions.of(whole, uses | HANDS), *variables.of(whole, uses | HANDS))
         waiting = {each for each in altering if not self._is_type(each)}
         while waiting:
             waiting.discard(place)
@@ -258,7 +251,7 @@ class ImportEffects:
         found = self._readers.get(key)
         if found is None:
             users = chain.from_iterable(self._users(start, place))
-            readers = {reader for each in users for reader in each.of(place, "reads")}
+            readers = {reader for each in users for reader in each.of(place, READS)}
             found = self._readers[key] = frozenset(reader for reader in readers if not self._is_type(reader))
         return found
 
@@ -299,25 +292,23 @@ class ImportEffects:
         return found
 
     def _places(self, module: Module, names: Names) -> Work:
-        def find(paths: Iterable[str]) -> frozenset[Place]:
-            return frozenset(self.project.places(module, paths))
-
-        alters, hands = find(names.alters), find(names.hands)
-        runs_text = any(what in RUNS_TEXT for what, _, _ in names.unfollowed)  # `globals()["X"] = 1`
-        if runs_text or any("sys.modules" in self.project.resolve(module, path) for path in names.looks):
-            alters |= {Place(module.name, WHOLE)}
-        calls, looks = find(names.calls), find(names.looks)
-        reads = hands | calls | looks
-        if any(self.project.resolve(module, name) for name in LOOKING & names.calls):  # no function of Python's
-            hands |= looks
-        return {
-            "alters": alters,
-            # Of a module, a function is called.
-            "fills": frozenset(place for place in find(names.fills) if place.name != WHOLE),
-            "calls": calls,
-            "hands": hands,
-            "reads": reads,
-        }
+        work: Work = {}
+        if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
+            work[Place(module.name, WHOLE)] = ALTERS
+        looking = [name for name in LOOKING & names.uses.keys() if names.uses[name] & CALLS]
+        are_others = any(self.project.resolve(module, name) for name in looking)  # no functions of Python's
+        for path, how in names.uses.items():
+            use = how & (ALTERS | FILLS | CALLS | LOOKS | HANDS)
+            if use & (CALLS | LOOKS | HANDS):
+                use |= READS | (HANDS if use & LOOKS and are_others else 0)
+            for target in self.project.resolve(module, path) if use else ():
+                if isinstance(target, Place):
+                    done = use & ~FILLS if target.name == WHOLE else use  # of a module, a function is called
+                    work[target] = work.get(target, 0) | done
+                elif target == "sys.modules" and use & LOOKS:
+                    whole = Place(module.name, WHOLE)
+                    work[whole] = work.get(whole, 0) | ALTERS
+        return work
 
     # -- where it is looked for --------------------------------------------------------------------------------------
 
@@ -383,20 +374,19 @@ class ImportEffects:
 
     def _enter_effects(self, found: _Users[Effect], module: Module) -> None:
         for statement in module.index.effects:
-            found.add((module, statement), self._places(module, module.names(statement)))
+            found.add((module, statement), self._places(module, statement.all_names()))
         for statement in module.index.decorated:
             effect = (module, statement)
             if statement.acts:
-                found.add(effect, self._places(module, module.names(statement)))
+                found.add(effect, self._places(module, statement.all_names()))
             for decorator in statement.decorators:
                 if decorator.path and self.project.is_of_zen(module, decorator.path):
                     continue
                 found.add(effect, self._places(module, decorator.names))
                 if "." in decorator.path:  # `@cut.register`
-                    targets = frozenset(self.project.places(module, [decorator.path]))
-                    found.add(effect, {"alters": targets, "reads": targets})
-            bases = frozenset(self.project.places(module, [path for path in statement.bases if path]))
-            found.add(effect, {"reads": bases})
+                    found.add(effect, dict.fromkeys(self.project.places(module, [decorator.path]), _ANYTHING))
+            bases = self.project.places(module, [path for path in statement.bases if path])
+            found.add(effect, dict.fromkeys(bases, READS))
 
     # -- classes and values ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import zen_core
 from zen_core.compiler.code.modules import Index
 from zen_core.compiler.code.names import Names
-from zen_core.compiler.code.statements import Content, Decorator, Statement
+from zen_core.compiler.code.statements import Decorator, Statement
 from zen_core.contract.canonical import digest_bytes
 
 MEMO_FILE = "code-index.json"
@@ -33,10 +32,10 @@ class IndexMemo:
         self._file = file
         self._known = _read(file)
         self._used: dict[str, None] = {}
-        self._changed: dict[str, tuple[str, Index, Mapping[int, Content]]] = {}
+        self._changed: dict[str, tuple[str, Index]] = {}
 
-    def find(self, name: str, identity: str) -> tuple[Index, dict[int, Content]] | None:
-        """The top level of a module and the contents that were read of it, by position; None if it is not known.
+    def find(self, name: str, identity: str) -> Index | None:
+        """The top level of a module; None if it is not known.
 
         Args:
             identity: digest of all that the answer depends on.
@@ -48,16 +47,16 @@ class IndexMemo:
                 return _from_json(json.loads(document))
         return None
 
-    def keep(self, name: str, identity: str, index: Index, contents: Mapping[int, Content]) -> None:
-        """Remember what was read of a module, and what will be until it is saved."""
-        self._changed[name] = identity, index, contents
+    def keep(self, name: str, identity: str, index: Index) -> None:
+        """Remember what was read of a module."""
+        self._changed[name] = identity, index
 
     def save(self) -> None:
         """Keep what was read, where there is a place for it: the modules of this process, then those of others."""
         if not self._changed:
             return
-        for name, (identity, index, contents) in self._changed.items():
-            self._known[name] = identity, json.dumps(_to_json(index, contents), separators=(",", ":"))
+        for name, (identity, index) in self._changed.items():
+            self._known[name] = identity, json.dumps(_to_json(index), separators=(",", ":"))
         others = [name for name in self._known if name not in self._used]
         kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
@@ -89,15 +88,13 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _to_json(index: Index, contents: Mapping[int, Content]) -> list[Any]:
-    statements = [_statement_to_json(item) for item in index.statements]
+def _to_json(index: Index) -> list[Any]:
     imports = [[name, list(targets)] for name, targets in index.imports.items()]
-    read = [[at, item.code, item.documentation, _names_to_json(item.names)] for at, item in contents.items()]
-    return [statements, imports, index.stars, index.bare, read]
+    return [[*map(_statement_to_json, index.statements)], imports, index.stars, index.bare]
 
 
-def _from_json(document: list[Any]) -> tuple[Index, dict[int, Content]]:
-    statements, imports, stars, bare, read = document
+def _from_json(document: list[Any]) -> Index:
+    statements, imports, stars, bare = document
     index = Index(
         imports={name: dict.fromkeys(map(tuple, targets)) for name, targets in imports},
         stars=stars,
@@ -105,52 +102,32 @@ def _from_json(document: list[Any]) -> tuple[Index, dict[int, Content]]:
     )
     for item in statements:
         index.add(_statement_from_json(item))
-    return index, {at: Content(code, text, _names_from_json(names)) for at, code, text, names in read}
+    index.complete()
+    return index
 
 
 def _statement_to_json(item: Statement) -> list[Any]:
     decorators = [[each.path, each.digest, _names_to_json(each.names)] for each in item.decorators]
-    facts = [item.position, item.kind, item.bound, item.does_more, item.lines]
-    more = [item.learns_of_subclasses, item.acts, item.holds, item.assigns, item.made_by, item.kept]
-    return [facts, decorators, item.bases, item.kept_if, *more]
+    return [*item._replace(names=_names_to_json(item.names), decorators=decorators)]  # type: ignore[arg-type]
 
 
 def _statement_from_json(document: list[Any]) -> Statement:
-    (position, kind, bound, does_more, lines), decorators, bases, kept_if, *more = document
-    learns_of_subclasses, acts, holds, assigns, made_by, kept = more
-    return Statement(
-        position,
-        kind,
-        tuple(bound),
-        does_more,
-        (lines[0], lines[1]),
-        tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in decorators),
-        tuple(bases),
-        learns_of_subclasses,
-        acts,
-        holds,
-        assigns,
-        made_by,
-        kept,
-        tuple(kept_if),
+    read = Statement(*document)
+    return read._replace(
+        bound=tuple(read.bound),
+        made=tuple(read.made),
+        lines=(read.lines[0], read.lines[1]),
+        names=_names_from_json(read.names),
+        decorators=tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in read.decorators),
+        bases=tuple(read.bases),
+        kept_if=tuple(read.kept_if),
     )
 
 
 def _names_to_json(names: Names) -> list[Any]:
-    kinds = [names.reads, names.annotations, names.alters, names.fills, names.looks, names.calls, names.hands]
-    return [[*map(sorted, kinds)], sorted(names.imported), names.unfollowed]
+    return [names.uses, sorted(names.imported), names.unfollowed]
 
 
-def _names_from_json(document: list[Any]) -> Names:
-    (reads, annotations, alters, fills, looks, calls, hands), imported, unfollowed = document
-    return Names(
-        set(reads),
-        set(annotations),
-        set(alters),
-        set(fills),
-        set(looks),
-        set(calls),
-        set(hands),
-        {(level, module) for level, module in imported},
-        [(what, line, inside) for what, line, inside in unfollowed],
-    )
+def _names_from_json(document: Any) -> Names:
+    uses, imported, unfollowed = document
+    return Names(uses, {(level, module) for level, module in imported}, [tuple(item) for item in unfollowed])

@@ -27,6 +27,7 @@ from typing import Any
 from zen_core.codegen.import_roots import is_installed
 from zen_core.compiler.code.forms import digest_tokens, tokens_of_code
 from zen_core.compiler.code.modules import Definition, Module
+from zen_core.compiler.code.names import READS
 from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.reading import read_code
 from zen_core.compiler.code.statements import decorator_path, lines_of, with_parts
@@ -131,7 +132,7 @@ class LiveCode:
         tokens = digest_tokens([*read.form, *which])
         definition = Definition(tokens, read.names, "closure", lines)
         if module is None:
-            free = [path for path in definition.names.reads if path.partition(".")[0] not in code.co_freevars]
+            free = [path for path in definition.names.of(READS) if path.partition(".")[0] not in code.co_freevars]
             self._globals(function, free)
             self._walk.externals.update(name for _, name in definition.names.imported)
             return self._walk.record(shown, [tokens, self._closed_over(function)], "closure")

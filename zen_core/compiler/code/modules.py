@@ -7,23 +7,13 @@ import gc
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zen_core.compiler.code.forms import digest_tokens
-from zen_core.compiler.code.names import Names, dotted
-from zen_core.compiler.code.statements import (
-    FUNCTIONS,
-    UNITS,
-    Content,
-    Decorator,
-    Statement,
-    lines_of,
-    merged,
-    read_content,
-    read_statement,
-)
+from zen_core.compiler.code.names import Names, dotted, merged
+from zen_core.compiler.code.statements import FUNCTIONS, UNITS, Decorator, Statement, lines_of, read_statement
 from zen_core.contract.canonical import digest_json
 
 if TYPE_CHECKING:
@@ -51,8 +41,7 @@ _WITHOUT_SPACE = str.maketrans("", "", " \t\n\\")
 _WORD = re.compile(r"[\w.]+")
 
 
-@dataclass(slots=True)
-class Definition:
+class Definition(NamedTuple):
     """What binds one name of a module.
 
     Attributes:
@@ -100,6 +89,13 @@ class Index:
         if statement.decorators or statement.bases or statement.acts or statement.learns_of_subclasses:
             self.decorated.append(statement)
 
+    def complete(self) -> None:
+        """Say that all statements are entered: what nothing else binds, a `global` statement does."""
+        for statement in self.statements:
+            for name in statement.made:
+                if not any(name in other.bound for other in self.bound.get(name, ())):
+                    self.bound.setdefault(name, []).append(statement)
+
 
 @contextmanager
 def without_collection() -> Iterator[None]:
@@ -132,7 +128,6 @@ class Module:
         self.is_package = is_package
         self.package = name if is_package else name.rpartition(".")[0]
         self._memo = memo
-        self._contents: dict[int, Content] = {}
         self._definitions: dict[str, Definition] = {}
         self._assigned: dict[str, bool] = {}
 
@@ -148,59 +143,28 @@ class Module:
         """The module's top level."""
         known = self._memo.find(self.name, self._identity) if self._memo is not None else None
         if known is not None:
-            index, self._contents = known
-            return index
+            return known
         index = Index()
-        for position, (node, _) in enumerate(self._nodes):
+        for position, (node, conditions) in enumerate(_statements(self._parse().body)):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._add_import(index, node)
             elif position == 0 and _is_text(node):
-                index.add(replace(read_statement(position, node), bound=("__doc__",)))
+                index.add(read_statement(position, node, ())._replace(bound=("__doc__",)))
             elif not isinstance(node, ast.Pass):
-                index.add(read_statement(position, node))
+                index.add(read_statement(position, node, conditions))
                 if isinstance(node, UNITS):
                     for inner in ast.walk(node):
                         if isinstance(inner, (ast.Import, ast.ImportFrom)):
                             self._add_import(index, inner)
-        self._keep(index)
-        return index
-
-    def content(self, statement: Statement) -> Content:
-        """What counts of a statement of the top level. Read when it is first asked for: a step reaches few of many."""
-        found = self._contents.get(statement.position)
-        if found is None:
-            found = self._contents[statement.position] = read_content(*self._nodes[statement.position])
-            self._keep(self.index)
-        return found
-
-    def _keep(self, index: Index) -> None:
+        index.complete()
         if self._memo is not None:
-            self._memo.keep(self.name, self._identity, index, self._contents)
-
-    def digest(self, statement: Statement) -> str:
-        """The digest of all that counts of a statement."""
-        content = self.content(statement)
-        if not content.documentation and not statement.decorators:
-            return content.code
-        return digest_tokens([content.code, content.documentation, *(item.digest for item in statement.decorators)])
-
-    def names(self, statement: Statement) -> Names:
-        """What a statement refers to."""
-        return merged([self.content(statement).names, *(item.names for item in statement.decorators)])
+            self._memo.keep(self.name, self._identity, index)
+        return index
 
     @cached_property
     def _identity(self) -> str:
         """The digest of all that what is read depends on."""
         return digest_json("module", [self.package, self.text])
-
-    @cached_property
-    def _nodes(self) -> list[tuple[ast.stmt, tuple[ast.AST, ...]]]:
-        """The statements of the top level, each with its conditions."""
-        return [*_statements(self._parse().body)]
-
-    def forget_syntax(self) -> None:
-        """Give the memory back that the syntax tree takes; it is parsed again for what was not read yet."""
-        self.__dict__.pop("_nodes", None)
 
     @cached_property
     def _imports(self) -> list[re.Match[str]]:
@@ -323,20 +287,19 @@ class Module:
         found = self._definitions.get(name)
         if found is None:
             statements = self.index.bound[name]
-            digests = [self.digest(statement) for statement in statements]
+            digests = [statement.whole_digest() for statement in statements]
             digest = digests[0] if len(digests) == 1 else digest_tokens(digests)
-            names = merged(self.names(statement) for statement in statements)
-            found = self._definitions[name] = _define(statements, digest, names)
+            names = merged(statement.all_names() for statement in statements)
+            found = self._definitions[name] = _define(name, statements, digest, names)
         return found
 
     def root_definition(self, name: str, dropped: Collection[Decorator]) -> Definition:
         """A function as a step: without its own docstring and without these decorators."""
         *before, last = statements = self.index.bound[name]
         kept = [item for item in last.decorators if item not in dropped]
-        own = self.content(last)
-        counted = [own.code, [item.digest for item in kept], [self.digest(statement) for statement in before]]
-        names = [own.names, *(item.names for item in kept), *(self.names(statement) for statement in before)]
-        return _define(statements, digest_json("step", counted), merged(names))
+        counted = [last.code, [item.digest for item in kept], [statement.whole_digest() for statement in before]]
+        names = [last.names, *(item.names for item in kept), *(statement.all_names() for statement in before)]
+        return _define(name, statements, digest_json("step", counted), merged(names))
 
     def segment(self, statement: Statement) -> str:
         """The lines of a statement, decorators included."""
@@ -407,30 +370,40 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[_Guarded]:
         elif isinstance(node, ast.If):
             typing = dotted(node.test).endswith("TYPE_CHECKING")
             # A condition counts with what stands below it; and by itself, for what it does: `if fill(TABLE): pass`.
-            if any(isinstance(inner, ast.Call) for inner in ast.walk(node.test)):
-                yield ast.copy_location(ast.Expr(node.test), node.test), guards
+            if _acts(node.test):
+                yield _alone(node.test), guards
             below(
                 (node.body, guards if typing else (*guards, node.test)),
                 (node.orelse, (*guards, ast.Not(), node.test)),
             )
         elif isinstance(node, ast.With) and all(item.optional_vars is None for item in node.items):
             contexts = [item.context_expr for item in node.items]
-            for context in contexts:
-                yield ast.copy_location(ast.Expr(context), context), guards
+            yield from ((_alone(context), guards) for context in contexts)
             below((node.body, (*guards, *contexts)))
         elif isinstance(node, (ast.Try, ast.TryStar)):
             caught = [
                 handler.type if handler.type is not None else ast.Constant(value=None) for handler in node.handlers
             ]
+            yield from ((_alone(kind), guards) for kind in caught if _acts(kind))
             handled = [(handler.body, (*guards, kind)) for handler, kind in zip(node.handlers, caught, strict=True)]
             below((node.body, guards), *handled, (node.orelse, guards), (node.finalbody, guards))
         else:
             yield node, guards
 
 
-def _define(statements: Sequence[Statement], digest: str, names: Names) -> Definition:
+def _acts(expression: ast.expr) -> bool:
+    """Whether an expression may do something besides having a value."""
+    return any(isinstance(inner, (ast.Call, ast.NamedExpr)) for inner in ast.walk(expression))
+
+
+def _alone(expression: ast.expr) -> ast.Expr:
+    """An expression as a statement of its own."""
+    return ast.copy_location(ast.Expr(expression), expression)
+
+
+def _define(name: str, statements: Sequence[Statement], digest: str, names: Names) -> Definition:
     lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
-    return Definition(digest, names, statements[-1].kind, lines)
+    return Definition(digest, names, statements[-1].kind_of(name), lines)
 
 
 def _places_of(word: str, text: str) -> Iterator[int]:

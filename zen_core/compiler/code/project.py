@@ -17,6 +17,7 @@ from zen_core.codegen.import_roots import ImportRoots, is_installed
 from zen_core.compiler.code.forms import digest_tokens
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.modules import Definition, Module
+from zen_core.compiler.code.names import READS, TYPES
 from zen_core.compiler.code.statements import Statement
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, Unfollowed
@@ -186,12 +187,6 @@ class Project:
             found = self._closures[start] = tuple(reached[name] for name in sorted(reached))
         return found
 
-    def forget_syntax(self) -> None:
-        """Give back the memory that syntax trees take."""
-        for module in self._found.values():
-            if module is not None:
-                module.forget_syntax()
-
     # -- names -------------------------------------------------------------------------------------------------------
 
     def resolve(self, module: Module, path: str) -> tuple[Place | str, ...]:
@@ -274,7 +269,7 @@ class Project:
         externals: dict[str, None] = {}
         links: list[list[str]] = []
         names, left_out = definition.names, frozenset(without)
-        for path in sorted(names.reads):
+        for path in sorted(names.of(READS)):
             if path.partition(".")[0] in left_out:
                 continue
             targets = self.resolve(module, path)
@@ -286,7 +281,7 @@ class Project:
                 else:
                     externals[target] = None
         # Of a class that is asked which derive from it, those count as they do of one in an annotation.
-        typing = names.annotations | {path for path in names.reads if path.endswith(".__subclasses__")}
+        typing = [path for path, how in names.uses.items() if how & TYPES or path.endswith(".__subclasses__")]
         typed = {item for path in typing for item in self.resolve(module, path) if isinstance(item, Place)}
         unfollowed = []
         for target in externals:
@@ -321,9 +316,9 @@ class Project:
         key = (name, tuple(item.position for item in statements))
         found = self._counted.get(key)
         if found is None:
-            parts = [self.link(module, "", Definition("", module.names(item), "", (0, 0))) for item in statements]
+            parts = [self.link(module, "", Definition("", item.all_names(), "", (0, 0))) for item in statements]
             lines = (min(item.lines[0] for item in statements), max(item.lines[1] for item in statements))
-            content = [[module.digest(item) for item in statements], [part.record.digest for part in parts]]
+            content = [[item.whole_digest() for item in statements], [part.record.digest for part in parts]]
             digest = digest_json("statements", content)
             found = self._counted[key] = Reached(
                 CodeDefinition(name, digest, "variable", module.file, lines),
@@ -344,7 +339,7 @@ class Project:
         module = self.module(place.module)
         if module is None or place.name not in module.index.bound:
             return ""
-        return module.index.bound[place.name][-1].kind
+        return module.index.bound[place.name][-1].kind_of(place.name)
 
 
 def third_party(externals: Iterable[str]) -> set[str]:

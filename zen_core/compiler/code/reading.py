@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from zen_core.compiler.code.forms import Token, constant_token
-from zen_core.compiler.code.names import LOOKING, RUNS_TEXT, Names, dotted
-from zen_core.compiler.code.scopes import ALTERS, CALLED, FILLS, HANDED, LOOKED, READS, TYPED, ModuleScope, Scope, Use
+from zen_core.compiler.code.names import ALTERS, FILLS, LOOKING, READS, RUNS_TEXT, Names, Use, dotted
+from zen_core.compiler.code.scopes import CALLED, HANDED, LOOKED, TYPED, ModuleScope, Scope
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
@@ -62,31 +62,36 @@ class Code(NamedTuple):
         form: its tokens.
         names: what it refers to.
         bound: the names that it binds where it stands, in no function or class within it.
+        made: the names that functions and classes within it bind there, by `global`.
     """
 
     form: list[Token]
     names: Names
     bound: set[str]
+    made: set[str]
 
 
-def read_code(nodes: Iterable[ast.AST], *, own_class: str = "") -> Code:
+def read_code(nodes: Iterable[ast.AST], *, conditions: Iterable[ast.AST] = (), own_class: str = "") -> Code:
     """What stands at a module's top level.
 
     Args:
+        conditions: under which it stands. They count with it, but for the names that they bind.
         own_class: the class that methods in it may name by `cls` or `type(self)`.
     """
-    nodes = [*nodes]
+    nodes, conditions = [*nodes], [*conditions]
     try:
-        return _read(nodes, own_class)
+        return _read(nodes, conditions, own_class)
     except RecursionError:  # generated code may be nested deeper than Python recurses
         with _recursion_limit(_DEEPEST):
-            return _read(nodes, own_class)
+            return _read(nodes, conditions, own_class)
 
 
-def _read(nodes: Iterable[ast.AST], own_class: str) -> Code:
+def _read(nodes: Iterable[ast.AST], conditions: Iterable[ast.AST], own_class: str) -> Code:
     reader = _Reader(own_class)
+    reader.read(conditions)
+    reader.module.bound.clear()
     reader.read(nodes)
-    return Code(reader.tokens, reader.module.names(), reader.module.bound)
+    return Code(reader.tokens, reader.module.names(), reader.module.bound, reader.module.made)
 
 
 @contextmanager

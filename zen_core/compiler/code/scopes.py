@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zen_core.compiler.code.names import Names
+from zen_core.compiler.code.names import ALTERS, CALLS, HANDS, LOOKS, READS, TYPES, Names, Use
 
-Use = int
-"""How a name is used, as bits: see `Names`."""
-READS, HANDS, LOOKS, CALLS, TYPES, ALTERS, FILLS = (1 << bit for bit in range(7))
 HANDED, LOOKED, CALLED, TYPED = (READS | use for use in (HANDS, LOOKS, CALLS, TYPES))
 
 Unfollowed = tuple[str, str, int, str]
@@ -55,19 +52,22 @@ class ModuleScope(Scope):
 
     Attributes:
         imported: modules that the code imports itself, as (level, module).
+        made: names of the module that `global` statements in functions and classes assign.
     """
 
-    __slots__ = ("imported",)
+    __slots__ = ("imported", "made")
 
     def __init__(self) -> None:
         super().__init__()
         self.imported: set[tuple[int, str]] = set()
+        self.made: set[str] = set()
 
     def close(self, scope: Scope, around: Scope) -> None:
         """End a scope within the module: hand on what it does not bind to the one around it."""
         bound, imports, outside, uses = scope.bound, scope.imports, scope.outside, scope.uses
         for name in outside & bound:
             self.use(name, ALTERS)
+            self.made.add(name)
         bound -= outside
         bound -= scope.around
         around = around.seen_within or around
@@ -89,12 +89,7 @@ class ModuleScope(Scope):
 
     def names(self) -> Names:
         """What was used so far."""
-        reads, hands, looks, calls, types, alters, fills = (
-            {path for path, how in self.uses.items() if how & use}
-            for use in (READS, HANDS, LOOKS, CALLS, TYPES, ALTERS, FILLS)
-        )
-        further = [(what, line, inside) for _, what, line, inside in self.unfollowed]
-        return Names(reads, types, alters, fills, looks, calls, hands, self.imported, further)
+        return Names(self.uses, self.imported, [(what, line, inside) for _, what, line, inside in self.unfollowed])
 
 
 def _joined(base: str, attributes: str) -> str:

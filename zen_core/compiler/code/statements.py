@@ -6,12 +6,11 @@ Nothing of the syntax tree is kept, so that what was read once can be kept from 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from zen_core.compiler.code.forms import constant_token, digest_tokens
-from zen_core.compiler.code.names import Names, dotted
+from zen_core.compiler.code.names import Names, dotted, merged
 from zen_core.compiler.code.reading import read_code
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -26,8 +25,7 @@ UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
 """What counts as a whole, with all statements within it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decorator:
+class Decorator(NamedTuple):
     """A decorator of a function or class.
 
     Attributes:
@@ -41,31 +39,20 @@ class Decorator:
     names: Names
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What counts of a statement, and of the conditions that it stands under, apart from decorators.
-
-    Attributes:
-        code: digest of Zen's form of it; a function's without its own docstring.
-        documentation: digest of a function's own docstring; "" without one.
-        names: what it refers to.
-    """
-
-    code: str
-    documentation: str
-    names: Names
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement, as far as its content need not be read for it.
+class Statement(NamedTuple):
+    """A statement.
 
     Attributes:
         position: its number within the module.
         kind: `function`, `class`, or `variable` for every other statement.
-        bound: the names that it binds.
+        bound: the names that it binds, a function's or class's own one first.
+        made: the names that functions and classes within it bind, by `global`.
         does_more: whether it may do something besides binding them.
         lines: the first line, decorators included, and the last.
+        code: digest of Zen's form of it and of the conditions that it stands under, apart from decorators; a function's
+            without its own docstring.
+        documentation: digest of a function's own docstring; "" without one.
+        names: what it refers to, apart from decorators.
         decorators: in the order in which they are written.
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
@@ -82,8 +69,12 @@ class Statement:
     position: int
     kind: str
     bound: tuple[str, ...]
+    made: tuple[str, ...]
     does_more: bool
     lines: tuple[int, int]
+    code: str
+    documentation: str
+    names: Names
     decorators: tuple[Decorator, ...] = ()
     bases: tuple[str, ...] = ()
     learns_of_subclasses: bool = False
@@ -94,41 +85,73 @@ class Statement:
     kept: str = ""
     kept_if: tuple[str, ...] = ()
 
+    def kind_of(self, name: str) -> str:
+        """What it makes a name: `function`, `class` or `variable`."""
+        return self.kind if name in self.bound[:1] else "variable"
 
-def read_statement(position: int, node: ast.stmt) -> Statement:
-    """A statement, from its syntax tree."""
-    is_function, is_class = isinstance(node, FUNCTIONS), isinstance(node, ast.ClassDef)
-    value = getattr(node, "value", None) or ast.Pass()
-    kept, kept_if = _kept(getattr(node, "value", None)) if isinstance(node, (ast.Assign, ast.AnnAssign)) else ("", ())
-    bound = (node.name,) if is_function or is_class else tuple(sorted(read_code([node]).bound))  # type: ignore[attr-defined]
+    def whole_digest(self) -> str:
+        """The digest of all that counts of it."""
+        if not self.documentation and not self.decorators:
+            return self.code
+        return digest_tokens([self.code, self.documentation, *(item.digest for item in self.decorators)])
+
+    def all_names(self) -> Names:
+        """What it refers to, decorators included."""
+        return merged([self.names, *(item.names for item in self.decorators)])
+
+
+def read_statement(position: int, node: ast.stmt, conditions: Sequence[ast.AST]) -> Statement:
+    """A statement, from its syntax tree and those of the conditions that it stands under."""
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return _read_definition(position, node, conditions)
+    value = getattr(node, "value", None)
+    kept, kept_if = _kept(value) if isinstance(node, (ast.Assign, ast.AnnAssign)) else ("", ())
+    read = read_code([node], conditions=conditions)
     return Statement(
         position=position,
-        kind="function" if is_function else "class" if is_class else "variable",
-        bound=bound,
-        does_more=not (is_function or is_class) and _may_do_more(node, bool(bound)),
+        kind="variable",
+        bound=tuple(sorted(read.bound)),
+        made=tuple(sorted(read.made)),
+        does_more=_may_do_more(node, bool(read.bound)),
         lines=lines_of(node),
-        decorators=tuple(map(_read_decorator, _decorators_of(node))),
-        bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
-        learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
-        acts=isinstance(node, ast.ClassDef) and (bool(node.keywords) or any(map(_acts, node.body))),
-        holds=any(map(_holds, node.body)) if isinstance(node, ast.ClassDef) else is_function and _holds(node),
+        code=digest_tokens(read.form),
+        documentation="",
+        names=read.names,
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
-        made_by=dotted(getattr(value, "func", value)) if isinstance(value, ast.Call) else "",
+        made_by=dotted(value.func) if isinstance(value, ast.Call) else "",
         kept=kept,
         kept_if=kept_if,
     )
 
 
-def read_content(node: ast.stmt, guards: Sequence[ast.AST]) -> Content:
-    """What counts of a statement, from its syntax tree and those of its conditions."""
-    parts: dict[str, Any] = {"decorator_list": []} if _decorators_of(node) else {}
+def _read_definition(
+    position: int, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, conditions: Sequence[ast.AST]
+) -> Statement:
+    is_class = isinstance(node, ast.ClassDef)
+    parts: dict[str, Any] = {"decorator_list": []} if node.decorator_list else {}
     documentation = ""
-    if isinstance(node, FUNCTIONS) and (text := ast.get_docstring(node, clean=False)) is not None:
+    if not is_class and (text := ast.get_docstring(node, clean=False)) is not None:
         documentation = digest_tokens([constant_token(text)])
         parts["body"] = node.body[1:]
-    own_class = node.name if isinstance(node, ast.ClassDef) else ""
-    code = read_code([*guards, with_parts(node, **parts)], own_class=own_class)
-    return Content(digest_tokens(code.form), documentation, code.names)
+    read = read_code([with_parts(node, **parts)], conditions=conditions, own_class=node.name if is_class else "")
+    decorators = [(decorator_path(item), read_code([item])) for item in node.decorator_list]
+    bound = read.bound.union(*(item.bound for _, item in decorators)) - {node.name}
+    return Statement(
+        position=position,
+        kind="class" if is_class else "function",
+        bound=(node.name, *sorted(bound)),
+        made=tuple(sorted(read.made)),
+        does_more=False,
+        lines=lines_of(node),
+        code=digest_tokens(read.form),
+        documentation=documentation,
+        names=read.names,
+        decorators=tuple(Decorator(path, digest_tokens(item.form), item.names) for path, item in decorators),
+        bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
+        learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
+        acts=isinstance(node, ast.ClassDef) and (bool(node.keywords) or any(map(_acts, node.body))),
+        holds=any(map(_holds, node.body)) if isinstance(node, ast.ClassDef) else _holds(node),
+    )
 
 
 def with_parts(node: Any, **parts: Any) -> Any:
@@ -147,34 +170,6 @@ def lines_of(node: Any) -> tuple[int, int]:
     return first, node.end_lineno or node.lineno
 
 
-def merged(found: Iterable[Names]) -> Names:
-    """The names of several pieces of code together."""
-    first, *others = found
-    if not others:
-        return first
-    all_names = Names()
-    for names in (first, *others):
-        all_names.reads |= names.reads
-        all_names.annotations |= names.annotations
-        all_names.alters |= names.alters
-        all_names.fills |= names.fills
-        all_names.looks |= names.looks
-        all_names.calls |= names.calls
-        all_names.hands |= names.hands
-        all_names.imported |= names.imported
-        all_names.unfollowed += names.unfollowed
-    return all_names
-
-
-def _decorators_of(node: ast.stmt) -> Sequence[ast.expr]:
-    return getattr(node, "decorator_list", ())
-
-
-def _read_decorator(node: ast.expr) -> Decorator:
-    code = read_code([node])
-    return Decorator(decorator_path(node), digest_tokens(code.form), code.names)
-
-
 def _learns_of_subclasses(node: ast.ClassDef) -> bool:
     return any(getattr(inner, "name", "") == "__init_subclass__" for inner in node.body) or any(
         keyword.arg == "metaclass" for keyword in node.keywords
@@ -183,6 +178,8 @@ def _learns_of_subclasses(node: ast.ClassDef) -> bool:
 
 def _acts(node: ast.stmt) -> bool:
     """Whether a statement in the body of a class may do something besides binding a name to a plain value."""
+    if isinstance(node, ast.Global):
+        return True
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         decorators = {decorator_path(item).rpartition(".")[2] for item in node.decorator_list}
         return not decorators <= _OF_METHODS or (isinstance(node, ast.ClassDef) and any(map(_acts, node.body)))
