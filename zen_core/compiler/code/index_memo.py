@@ -16,7 +16,8 @@ from zen_core.compiler.code.names import Names
 from zen_core.compiler.code.statements import Decorator, Statement
 from zen_core.contract.canonical import digest_bytes
 
-MEMO_FILE = "code-index.json"
+MEMO_FILE = "code-index.txt"
+"""How its modules are read, and a line for each: its name, its identity, and its top level as JSON, parted by tabs."""
 _MOST_MODULES = 5_000
 """Those that are long gone make room for others."""
 
@@ -56,12 +57,13 @@ class IndexMemo:
         if not self._changed:
             return
         for name, (identity, index) in self._changed.items():
-            self._known[name] = identity, json.dumps(_to_json(index), separators=(",", ":"))
+            self._known[name] = identity, json.dumps(_to_json(index))
         others = [name for name in self._known if name not in self._used]
         kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps({"format": _format(), "modules": kept}), encoding="utf-8")
+            lines = ("\t".join((name, *found)) for name, found in kept.items())
+            temporary.write_text("\n".join((_format(), *lines)), encoding="utf-8")
             temporary.replace(self._file)
             self._changed.clear()
 
@@ -76,15 +78,16 @@ def index_memo_in(folder: Path) -> IndexMemo:
 def _format() -> str:
     """Changes with how modules are read: with Zen, with an edit of Zen, with Python."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    return f"{zen_core.__version__} {sys.version} {digest_bytes(b''.join(path.read_bytes() for path in sources))}"
+    digest = digest_bytes(b"".join(path.read_bytes() for path in sources))
+    return f"{zen_core.__version__} {digest} {' '.join(sys.version.split())}"
 
 
 def _read(file: Path) -> dict[str, tuple[str, str]]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        is_of_ours = document["format"] == _format()
-        return {name: (content, text) for name, (content, text) in document["modules"].items()} if is_of_ours else {}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        format_of_it, *lines = file.read_text(encoding="utf-8").split("\n")
+        parts = [line.split("\t") for line in lines] if format_of_it == _format() else []
+        return {name: (identity, document) for name, identity, document in parts}
+    except (OSError, ValueError):
         return {}
 
 

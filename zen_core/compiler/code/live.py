@@ -139,7 +139,7 @@ class LiveCode:
         self._walk.enter(module)
         reached = self._walk.project.link(module, shown, definition, without=code.co_freevars)
         content = [reached.record.digest, self._closed_over(function)]
-        self._walk.take(replace(reached, record=replace(reached.record, name="")))  # counted with what it closes over
+        self._walk.take(reached._replace(record=replace(reached.record, name="")))  # counted with what it closes over
         return self._walk.record(shown, content, "closure", module.file, lines)
 
     def _is_step(self, decorator: ast.expr, module: Module | None, function: FunctionType) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ _IMPORT = re.compile(
     r"|import\b(?P<whole>(?:\\\n|[^\n;#])*))"
 )
 _RENAMED = re.compile(r"\b(\w+)(?:[\s\\]|#[^\n]*\n)+as[\s\\]+(\w+)")
-_SPELT = re.compile(r"(?:\.(?:[\s\\]|#[^\n]*\n)*|[\"'])(\w+)")
+_SPELT = re.compile(r"[.\"'](?:[\s\\]|#[^\n]*\n)*+(\w+[(\[]?)")
 _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']")
 _IDENTIFIER = re.compile(r"\w+")
 _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() or chr(byte) == "_" else 32 for byte in range(256))
@@ -35,7 +36,6 @@ _WITHIN_STATEMENT = frozenset(" \t\f)]}#\\")
 _NOT_OF_TOP = tuple(f"{word}{behind}" for word in ("def", "class", "async", "import", "from") for behind in " \t\\.")
 _BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
 _OWN_BY_NAME = ("global", "exec", "eval", "globals", "vars", "locals")
-_BEHIND_VALUE = frozenset("(.[")
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
 _WITHOUT_SPACE = str.maketrans("", "", " \t\n\\")
 _WORD = re.compile(r"[\w.]+")
@@ -129,7 +129,6 @@ class Module:
         self.package = name if is_package else name.rpartition(".")[0]
         self._memo = memo
         self._definitions: dict[str, Definition] = {}
-        self._assigned: dict[str, bool] = {}
 
     def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
@@ -225,7 +224,12 @@ class Module:
         imports = [match[0] for match in self._imports]
         if any("*" in text for text in imports) or self._computes_names:
             return self.words
-        return frozenset(_SPELT.findall(self.text)) | _words_of("\n".join(imports))
+        return frozenset(word.rstrip("([") for word in self._spelt) | _words_of("\n".join(imports))
+
+    @cached_property
+    def _spelt(self) -> frozenset[str]:
+        """The words behind a dot or a quote, each with the bracket that follows: then it is called, or looked into."""
+        return frozenset(_SPELT.findall(self.text))
 
     @cached_property
     def foreign_top_words(self) -> frozenset[str]:
@@ -236,18 +240,7 @@ class Module:
         """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
         if self._computes_names or (home == self.name and self._names_its_own):
             return True
-        if name not in self._assigned:
-            self._assigned[name] = name in self.foreign_words and self._may_assign_attribute(name)
-        return self._assigned[name]
-
-    def _may_assign_attribute(self, name: str) -> bool:
-        """Whether a word stands behind a dot, and nothing behind it that makes it a value: a call, a look-up."""
-        for at in _places_of(name, self.text):
-            if self.text[at + len(name) : at + len(name) + 1] in _BEHIND_VALUE:
-                continue
-            if self.text[at - 1 : at] == "." or (self.text[at - 1 : at].isspace() and _ends_in_dot(self.text[:at])):
-                return True
-        return False
+        return name in self._spelt
 
     @cached_property
     def _computes_names(self) -> bool:
@@ -315,10 +308,10 @@ class Module:
     @cached_property
     def definitions_by_word(self) -> Mapping[str, list[str]]:
         """The names that the top level binds, by each word that stands in what binds them."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = defaultdict(list)
         for name, statements in self.index.bound.items():
             for word in _words_of("\n".join(map(self.segment, statements))):
-                found.setdefault(word, []).append(name)
+                found[word].append(name)
         return found
 
     @cached_property
@@ -406,29 +399,15 @@ def _define(name: str, statements: Sequence[Statement], digest: str, names: Name
     return Definition(digest, names, statements[-1].kind_of(name), lines)
 
 
-def _places_of(word: str, text: str) -> Iterator[int]:
-    """Where a word stands. Much faster than a pattern that begins with `\\b`."""
+def _stands(word: str, text: str) -> bool:
+    """Whether a word stands in a text. Much faster than a pattern that begins with `\\b`."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
         if not _is_in_word(text[at - 1 : at]) and not _is_in_word(text[end : end + 1]):
-            yield at
+            return True
         at = text.find(word, end)
-
-
-def _ends_in_dot(text: str) -> bool:
-    """Whether code ends in a dot, apart from spaces and comments behind it."""
-    text = text.rstrip(" \t\n\\")
-    while not text.endswith("."):
-        comment = text.find("#", text.rfind("\n") + 1)
-        if comment < 0:
-            return False
-        text = text[:comment].rstrip(" \t\n\\")
-    return True
-
-
-def _stands(word: str, text: str) -> bool:
-    return next(_places_of(word, text), -1) >= 0
+    return False
 
 
 def _is_in_word(character: str) -> bool:

@@ -6,7 +6,7 @@ import builtins
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from importlib.util import decode_source, find_spec
 from pathlib import Path
@@ -43,8 +43,7 @@ class Place(NamedTuple):
         return f"{self.module}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """One definition with all that its names stand for.
 
     Attributes:
@@ -270,7 +269,7 @@ class Project:
         links: list[list[str]] = []
         names, left_out = definition.names, frozenset(without)
         for path in sorted(names.of(READS)):
-            if path.partition(".")[0] in left_out:
+            if left_out and path.partition(".")[0] in left_out:
                 continue
             targets = self.resolve(module, path)
             if targets:
@@ -313,7 +312,7 @@ class Project:
 
     def statements(self, module: Module, name: str, statements: Sequence[Statement]) -> Reached:
         """Several statements of a module's top level, as one definition."""
-        key = (name, tuple(item.position for item in statements))
+        key = (module.name, tuple(item.position for item in statements))
         found = self._counted.get(key)
         if found is None:
             parts = [self.link(module, "", Definition("", item.all_names(), "", (0, 0))) for item in statements]
@@ -321,14 +320,14 @@ class Project:
             content = [[item.whole_digest() for item in statements], [part.record.digest for part in parts]]
             digest = digest_json("statements", content)
             found = self._counted[key] = Reached(
-                CodeDefinition(name, digest, "variable", module.file, lines),
+                CodeDefinition("", digest, "variable", module.file, lines),
                 tuple(place for part in parts for place in part.places),
                 frozenset(),
                 tuple(item for part in parts for item in part.externals),
                 (),
                 (),
             )
-        return found
+        return found._replace(record=replace(found.record, name=name))
 
     def places(self, module: Module, paths: Iterable[str]) -> list[Place]:
         """What dotted names stand for in the project."""

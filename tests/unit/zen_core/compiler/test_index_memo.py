@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MEMO = Path(".zen", "code-index.json")
+MEMO = Path(".zen", "code-index.txt")
 MODULES = {
     "zen.toml": "",
     "flow.py": """
@@ -103,7 +103,7 @@ def test_the_next_process_parses_only_what_changed(project: Path) -> None:
     assert look(project) == (1, found)
 
 
-def test_what_a_step_did_not_reach_before_is_read_when_it_does(project: Path) -> None:
+def test_what_a_step_did_not_reach_before_is_known_when_it_does(project: Path) -> None:
     rates = project / "inner" / "rates.py"
     rates.write_text(f"{rates.read_text()}\n\ndef double(x):\n    return 2 * x\n")
     _, before = look(project)
@@ -111,7 +111,7 @@ def test_what_a_step_did_not_reach_before_is_read_when_it_does(project: Path) ->
     flow = project / "flow.py"
     flow.write_text(flow.read_text().replace("rates.convert(value)", "rates.double(value)"))
     parsed, found = look(project)
-    assert parsed == 2  # the edited module, and the one of which more is needed
+    assert parsed == 1  # the edited module alone
     assert found["load"] != before["load"]
     assert look(project) == (0, found)
 
@@ -122,16 +122,28 @@ def test_what_is_known_makes_no_difference(project: Path) -> None:
     assert look(project)[1] == found
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1, "modules": {}}'])
-def test_a_damaged_memory_is_no_error(project: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["", "another format", "{format}\nflow", "{format}\nflow\tidentity\t[]\n", b"\xff"])
+def test_a_damaged_memory_is_no_error(project: Path, damage: str | bytes) -> None:
     parsed, found = look(project)
-    (project / MEMO).write_text(damage)
+    memo = project / MEMO
+    before = memo.read_text()
+    is_text = isinstance(damage, str)
+    memo.write_bytes(damage.format(format=before.split("\n")[0]).encode() if is_text else damage)
     assert look(project) == (parsed, found)
-    document = json.loads((project / MEMO).read_text())
-    document["modules"]["flow"][1] = "[]"
-    (project / MEMO).write_text(json.dumps(document))
-    parsed, again = look(project)
-    assert (parsed > 0, again) == (True, found)
+    assert look(project) == (0, found)
+
+
+@pytest.mark.parametrize("damage", ["", "[", "[]", "[1, 2, 3, 4]", "[[[]], [], [], []]"])
+def test_a_damaged_module_of_it_is_read_again(project: Path, damage: str) -> None:
+    _, found = look(project)
+    memo = project / MEMO
+    before = memo.read_text()
+    form, *lines = before.split("\n")
+    parts = [line.split("\t") for line in lines]
+    edited = ["\t".join((*both, damage if both[0] == "flow" else document)) for *both, document in parts]
+    memo.write_text("\n".join((form, *edited)))
+    assert look(project) == (1, found)
+    assert look(project) == (0, found)
 
 
 def zen(project: Path, *arguments: str) -> None:
