@@ -134,6 +134,20 @@ PLACES: dict[str, str | tuple[str, str]] = {
     "a function within a function": "def fill(n):\n    def inner():\n        PUT\n    inner()\nfill(NUMBER)\n",
     "an assertion": "def fill(n):\n    PUT\n    return 1\nassert fill(NUMBER)\n",
     "a condition": "def fill(n):\n    PUT\nif fill(NUMBER):\n    pass\n",
+    "a default value": "def fill(n):\n    PUT\ndef g(x=fill(NUMBER)): pass\n",
+    "a default value of a method": "def fill(n):\n    PUT\nclass X:\n    def g(self, *, x=fill(NUMBER)): pass\n",
+    "a default value of a lambda": "def fill(n):\n    PUT\ng = lambda x=fill(NUMBER): x\n",
+    "an annotation": "def fill(n):\n    PUT\ndef g(x: fill(NUMBER)): pass\n",
+    "an annotation of a result": "def fill(n):\n    PUT\ndef g() -> fill(NUMBER): pass\n",
+    "an annotation of a name": "def fill(n):\n    PUT\nx: fill(NUMBER)\n",
+    "an annotation in a class": "def fill(n):\n    PUT\nclass X:\n    x: fill(NUMBER)\n",
+    "a base": "def fill(n):\n    PUT\n    return object\nclass X(fill(NUMBER)): pass\n",
+    "an argument of a class": "def fill(n):\n    PUT\n    return type\nclass X(metaclass=fill(NUMBER)): pass\n",
+    "a caught exception": "def fill(n):\n    PUT\n    return KeyError\n"
+    "try:\n    {}[1]\nexcept fill(NUMBER):\n    pass\n",
+    "a target": "def fill(n):\n    PUT\nx = {}\nx[fill(NUMBER)] = 1\n",
+    "a text": "def fill(n):\n    PUT\nf'{fill(NUMBER)}'\n",
+    "a pattern's guard": "def fill(n):\n    PUT\nmatch 1:\n    case _ if fill(NUMBER): pass\n",
     "a generator": "def fill(n):\n    PUT\n    yield 1\nlist(fill(NUMBER))\n",
     "a comprehension": "def fill(n):\n    PUT\nx = [fill(i) for i in (NUMBER,)]\n",
     "a thread": "import threading\ndef fill(n):\n    PUT\nT_ = threading.Thread(target=fill, args=(NUMBER,))\n"
@@ -291,6 +305,59 @@ STATE = {
         "x = q.put(NUMBER)",
     ),
     "a name beside a type": ("T = {}\n", 'q.T["a"]', "T, U = q.T, list[int]\nT['a'] = NUMBER"),
+}
+
+
+# A function that replaces one of q.py, or a number, when it is called.
+FAST = "def fast(n=NUMBER):\n    return n\n"
+STATE |= {
+    f"a function that is replaced by {how}": ("def f():\n    return 0\n", "q.f()", FAST + text)
+    for how, text in {
+        "a function": "def patch():\n    q.f = fast\npatch()",
+        "a class": "class P:\n    def __init__(self):\n        q.f = fast\nx = P()",
+        "setattr": "def patch():\n    setattr(q, 'f', fast)\nx = patch()",
+        "setattr with an argument": "def patch(name):\n    setattr(q, name, fast)\nx = patch('f')",
+        "its defaults": "def patch():\n    q.f.__code__ = fast.__code__\n    q.f.__defaults__ = (NUMBER,)\nx = patch()",
+        "its code, by its name": "from q import f\ndef patch():\n    f  .__kwdefaults__ = {}\n"
+        "    f.__code__ = (lambda: NUMBER).__code__\nx = patch()",
+    }.items()
+}
+STATE |= {
+    f"a number that is set by {how}": ("RATE = 0\ndef put(k, n):\n    globals()[k] = n\n", "q.RATE", text)
+    for how, text in {
+        "an argument": "def patch(k, n):\n    setattr(q, k, n)\nx = patch('RATE', NUMBER)",
+        "vars": "def patch(**more):\n    vars(q).update(more)\nx = patch(RATE=NUMBER)",
+        "__dict__": "def patch(**more):\n    q.__dict__.update(more)\nx = patch(RATE=NUMBER)",
+        "__dict__ that is handed on": "def patch(d):\n    d.update(RATE=NUMBER)\nx = patch(q.__dict__)",
+        "sys.modules and an argument": "import sys\ndef patch(k, n):\n    setattr(sys.modules['q'], k, n)\n"
+        "x = patch('RATE', NUMBER)",
+        "its own module's function": "x = q.put('RATE', NUMBER)",
+        "a class": "class X:\n    q.RATE = NUMBER",
+        "a class within a class": "class X:\n    class Y:\n        if True:\n            q.RATE = NUMBER",
+        "setattr in a class": "class X:\n    setattr(q, 'RATE', NUMBER)",
+        "a loop in a class": "class X:\n    for q.RATE in [NUMBER]: pass",
+        "a default": "def f(x=setattr(q, 'RATE', NUMBER)): pass",
+        "a default, by its name": "def f(x=q.put('RATE', NUMBER)): pass",
+        "a decorator": "@(lambda f: setattr(q, 'RATE', NUMBER))\ndef f(): pass",
+        "a branch": "if True:\n    q.RATE = NUMBER",
+        "a loop": "for q.RATE in [NUMBER]: pass",
+        "a comprehension": "x = [0 for q.RATE in [NUMBER]]",
+        "a lambda": "x = (lambda n: setattr(q, 'RATE', n))(NUMBER)",
+        "two statements in a line": "x = 1; q.RATE = NUMBER",
+        "a pattern": "match NUMBER:\n    case n: q.RATE = n",
+        "with": "import contextlib\nwith contextlib.nullcontext(NUMBER) as q.RATE: pass",
+        "a line that goes on": "q \\\n    .RATE = NUMBER",
+        "brackets": "(\nq.RATE) = NUMBER",
+        "several names": "q.RATE, x = NUMBER, 1",
+        "a starred name": "x, *[q.RATE] = 1, NUMBER",
+        "del and a new one": "del q.RATE\nq.RATE = NUMBER",
+        "an addition": "q.RATE += NUMBER",
+    }.items()
+}
+STATE |= {
+    f"{what}, where nothing else binds it": (module.removeprefix("RATE = 0\n"), value, last)
+    for what, (module, value, last) in STATE.items()
+    if module.startswith("RATE = 0\n") and "del " not in last and "+=" not in last
 }
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from zen_core.compiler.code.modules import Module
-from zen_core.compiler.code.names import ALTERS, CALLS, FILLS, HANDS, LOOKING, LOOKS, READS, RUNS_TEXT, Names, Use
+from zen_core.compiler.code.names import ALTERS, CALLS, FILLS, HANDS, LOOKING, LOOKS, OWN_MODULE, READS, Names, Use
 from zen_core.compiler.code.project import WHOLE, Place, Project
 from zen_core.compiler.code.statements import Statement
 
@@ -75,6 +75,9 @@ class _Users(Generic[User]):
         return [user for place in self._by_place.keys() & places for user in self.of(place, READS)]
 
 
+_NOBODY = _Users[Place](), _Users[Place]()
+
+
 @dataclass(slots=True)
 class _FoundEffects:
     """What the top levels of a closure work on, as far as they were looked for.
@@ -108,6 +111,7 @@ class ImportEffects:
         self._work_of: dict[Place, Work] = {}
         self._users_of: dict[tuple[str, str, str, bool], tuple[_Users[Place], _Users[Place]]] = {}
         self._readers: dict[tuple[str, Place], frozenset[Place]] = {}
+        self._by_computed_names: dict[tuple[str, str], list[Place]] = {}
         self._types: dict[Place, bool] = {}
         self._uses: dict[Place, Use] = {}
         self._derived_of: dict[str, dict[Place, list[Place]]] = {}
@@ -187,8 +191,10 @@ class ImportEffects:
     def _read_uses(self, place: Place) -> Use:
         statements, module = self._statements(place), self.project.module(place.module)
         if self.project.kind_of(place) != "variable":
-            work = self._work(module, place) if statements and module is not None else {}
-            alters_itself = work.get(place, 0) & _NAMED
+            if module is not None and any(statement.names.of(_NAMED) for statement in statements):
+                alters_itself = bool(self._work(module, place).get(place, 0) & _NAMED)
+            else:
+                alters_itself = False
             return _ANYTHING if alters_itself or any(statement.holds for statement in statements) else _NAMED
         kept = {self._kept(place, statement) for statement in statements}
         return _ANYTHING if "" in kept else _PLAIN if "plain" in kept else _CONSTANT
@@ -226,16 +232,17 @@ class ImportEffects:
         """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
         found: set[Place] = set()
         uses = self._altering_uses(place)
-        if self.project.kind_of(place) not in ("variable", "class") and uses == _NAMED:
-            return found
+        is_function = self.project.kind_of(place) == "function"
         # `a = b = {}`: what is done to one is done to the other.
         together = {name for statement in self._statements(place) for name in statement.bound} - {place.name}
         altering = [Place(place.module, name) for name in together] if uses != _CONSTANT else []
         whole = Place(place.module, WHOLE)
-        for functions, variables in self._users(start, place, only_assigned=uses == _CONSTANT):
+        only_altering = uses == _CONSTANT or (is_function and uses == _NAMED)
+        for functions, variables in self._users(start, place, only_altering=only_altering):
             # Another name of a number does nothing to it.
             altering += (*functions.of(place, uses), *variables.of(place, uses if uses == _CONSTANT else uses | HANDS))
             altering += (*functions.of(whole, uses | HANDS), *variables.of(whole, uses | HANDS))
+        altering += self._altering_by_computed_names(start, place.module)
         waiting = {each for each in altering if not self._is_type(each)}
         while waiting:
             waiting.discard(place)
@@ -256,34 +263,61 @@ class ImportEffects:
         return found
 
     def _users(
-        self, start: str, place: Place, *, only_assigned: bool = False
+        self, start: str, place: Place, *, only_altering: bool = False
     ) -> Iterator[tuple[_Users[Place], _Users[Place]]]:
         """The functions and classes, and the variables, that name a place: in a closure, and in its own module."""
         for word in self._names_of(start, [place.name]):
             for home in ("", place.module):
-                key = (start, word, home, only_assigned)
+                key = (start, word, home, only_altering)
                 if key not in self._users_of:
                     self._users_of[key] = self._find_users(*key)
                 yield self._users_of[key]
 
-    def _find_users(self, start: str, word: str, home: str, only_assigned: bool) -> tuple[_Users[Place], _Users[Place]]:
-        """The definitions in which a word stands: in its home, or wherever it may be another module's name.
+    def _find_users(self, start: str, word: str, home: str, only_altering: bool) -> tuple[_Users[Place], _Users[Place]]:
+        """The definitions that may name something by a word: in its home, or wherever it may be another module's name.
 
         Args:
             home: the module that defines what it names; "": all that may know it from another one.
-            only_assigned: only where what it names may be assigned.
+            only_altering: only those that may assign to what it names, or to attributes of it.
         """
-        functions, variables = _Users[Place](), _Users[Place]()
         own = self.project.module(home) if home else None
+        found = [
+            (module, Place(module.name, name))
+            for module in ([own] if own is not None else self._mentioning(start).get(word, ()))
+            if own is not None or not only_altering or module.may_alter(word)
+            for name in (module.alterers_by_word if only_altering else module.definitions_by_word).get(word, ())
+        ]
+        if not found:  # of most names
+            return _NOBODY
+        functions, variables = _Users[Place](), _Users[Place]()
         names = {*self._names_of(start, [word], back=True), WHOLE}
-        for module in [own] if own is not None else self._mentioning(start).get(word, ()):
-            if only_assigned and not module.may_assign(word, home):
-                continue
-            for name in module.definitions_by_word.get(word, ()):
-                user = Place(module.name, name)
-                users = variables if self.project.kind_of(user) == "variable" else functions
-                users.add(user, self._work(module, user), names)
+        for module, user in found:
+            users = variables if self.project.kind_of(user) == "variable" else functions
+            users.add(user, self._work(module, user), names)
         return functions, variables
+
+    def _altering_by_computed_names(self, start: str, home: str) -> list[Place]:
+        """The definitions that set names of a module which they compute: `setattr(settings, name, 1)`, `globals()`."""
+        key = (start, home)
+        found = self._by_computed_names.get(key)
+        if found is None:
+            own = self.project.module(home)
+            assert own is not None
+            words = {*self._names_of(start, [home.rpartition(".")[2]]), OWN_MODULE}
+            users = [
+                Place(module.name, name)
+                for module in dict.fromkeys([*_below(self._mentioning(start), words), own])
+                if module is own or module.computes_names
+                for word in words
+                for name in module.definitions_by_word.get(word, ())
+            ]
+            whole = Place(home, WHOLE)
+            found = self._by_computed_names[key] = [
+                user
+                for user in dict.fromkeys(users)
+                if (module := self.project.module(user.module)) and self._work(module, user).get(whole, 0) & ALTERS
+            ]
+        return found
 
     def _work(self, module: Module, place: Place) -> Work:
         found = self._work_of.get(place)
@@ -293,8 +327,6 @@ class ImportEffects:
 
     def _places(self, module: Module, names: Names) -> Work:
         work: Work = {}
-        if any(what in RUNS_TEXT for what, _, _ in names.unfollowed):  # `globals()["X"] = 1`
-            work[Place(module.name, WHOLE)] = ALTERS
         looking = [name for name in LOOKING & names.uses.keys() if names.uses[name] & CALLS]
         are_others = any(self.project.resolve(module, name) for name in looking)  # no functions of Python's
         for path, how in names.uses.items():
@@ -305,9 +337,6 @@ class ImportEffects:
                 if isinstance(target, Place):
                     done = use & ~FILLS if target.name == WHOLE else use  # of a module, a function is called
                     work[target] = work.get(target, 0) | done
-                elif target == "sys.modules" and use & LOOKS:
-                    whole = Place(module.name, WHOLE)
-                    work[whole] = work.get(whole, 0) | ALTERS
         return work
 
     # -- where it is looked for --------------------------------------------------------------------------------------
@@ -379,6 +408,8 @@ class ImportEffects:
             effect = (module, statement)
             if statement.acts:
                 found.add(effect, self._places(module, statement.all_names()))
+            if statement.runs is not None:
+                found.add(effect, self._places(module, statement.runs))
             for decorator in statement.decorators:
                 if decorator.path and self.project.is_of_zen(module, decorator.path):
                     continue

@@ -111,7 +111,14 @@ def _from_json(document: list[Any]) -> Index:
 
 def _statement_to_json(item: Statement) -> list[Any]:
     decorators = [[each.path, each.digest, _names_to_json(each.names)] for each in item.decorators]
-    return [*item._replace(names=_names_to_json(item.names), decorators=decorators)]  # type: ignore[arg-type]
+    runs = None if item.runs is None else _names_to_json(item.runs)
+    plain = {
+        "names": _names_to_json(item.names),
+        "words": sorted(item.words),
+        "decorators": decorators,
+        "runs": runs,
+    }
+    return [*item._replace(**plain)]  # type: ignore[arg-type]
 
 
 def _statement_from_json(document: list[Any]) -> Statement:
@@ -121,8 +128,10 @@ def _statement_from_json(document: list[Any]) -> Statement:
         made=tuple(read.made),
         lines=(read.lines[0], read.lines[1]),
         names=_names_from_json(read.names),
+        words=frozenset(read.words),
         decorators=tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in read.decorators),
         bases=tuple(read.bases),
+        runs=None if read.runs is None else _names_from_json(read.runs),
         kept_if=tuple(read.kept_if),
     )
 

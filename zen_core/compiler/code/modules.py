@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zen_core.compiler.code.forms import digest_tokens
-from zen_core.compiler.code.names import Names, dotted, merged
+from zen_core.compiler.code.names import ALTERS, FILLS, READS, Names, Use, merged
 from zen_core.compiler.code.statements import FUNCTIONS, UNITS, Decorator, Statement, lines_of, read_statement
+from zen_core.compiler.code.syntax import dotted
 from zen_core.contract.canonical import digest_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ _IMPORT = re.compile(
     r"|import\b(?P<whole>(?:\\\n|[^\n;#])*))"
 )
 _RENAMED = re.compile(r"\b(\w+)(?:[\s\\]|#[^\n]*\n)+as[\s\\]+(\w+)")
-_SPELT = re.compile(r"[.\"'](?:[\s\\]|#[^\n]*\n)*+(\w+[(\[]?)")
+_BETWEEN = r"(?:[\s\\]|#[^\n]*\n)*+"
+_AND_DOT = re.compile(rf"{_BETWEEN}\.")
+_SPELT = re.compile(rf"[.\"']{_BETWEEN}(\w+[(\[]?)")
 _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']")
 _ASCII = bytes(range(128))
 _PUNCTUATION = re.compile(r"[^\w\n]")
@@ -36,7 +39,6 @@ _SPACED = bytes(byte if chr(byte).isalnum() or chr(byte) in "_\n" else 32 for by
 _WITHIN_STATEMENT = frozenset(" \t\f)]}#\\")
 _NOT_OF_TOP = tuple(f"{word}{behind}" for word in ("def", "class", "async", "import", "from") for behind in " \t\\.")
 _BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
-_OWN_BY_NAME = ("global", "exec", "eval", "globals", "vars", "locals")
 _SETS_ATTRIBUTE = re.compile(r"^[ \t]*[A-Za-z_][\w.]*\.\w+[ \t]*(?::[^\n=]*)?=(?!=)", re.MULTILINE)
 _WITHOUT_SPACE = str.maketrans("", "", " \t\n\\")
 _WORD = re.compile(r"[\w.]+")
@@ -69,7 +71,7 @@ class Index:
         bare: modules of `import …`, which may be imported for what they do.
         bound: the statements that bind a name, in their order.
         effects: statements that do something, besides binding names.
-        decorated: functions and classes that are decorated, or derived from something, and classes that act.
+        decorated: functions and classes that are decorated, or derived from something, or act.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -87,7 +89,8 @@ class Index:
             self.bound.setdefault(name, []).append(statement)
         if statement.does_more:
             self.effects.append(statement)
-        if statement.decorators or statement.bases or statement.acts or statement.learns_of_subclasses:
+        acts = statement.acts or statement.runs is not None or statement.learns_of_subclasses
+        if acts or statement.decorators or statement.bases:
             self.decorated.append(statement)
 
     def complete(self) -> None:
@@ -222,10 +225,9 @@ class Module:
         Those in imports, and behind a dot or a quote: what else stands there is a name of its own. But all of them
         behind `import *`, and where names are computed: `vars(settings).update(RATE=2)`.
         """
-        imports = [match[0] for match in self._imports]
-        if any("*" in text for text in imports) or self._computes_names:
+        if self.computes_names or any("*" in match[0] for match in self._imports):
             return self.words
-        return frozenset(word.rstrip("([") for word in self._spelt) | _words_of("\n".join(imports))
+        return frozenset(word.rstrip("([") for word in self._spelt) | self._imported_words
 
     @cached_property
     def _spelt(self) -> frozenset[str]:
@@ -237,24 +239,27 @@ class Module:
         """Those of them that stand in what the top level does."""
         return self.top_words & self.foreign_words
 
-    def may_assign(self, name: str, home: str) -> bool:
-        """Whether code in it may assign to a name that the module `home` defines. Read without parsing."""
-        if self._computes_names or (home == self.name and self._names_its_own):
+    @cached_property
+    def _imported_words(self) -> frozenset[str]:
+        return _words_of("\n".join(match[0] for match in self._imports))
+
+    def may_alter(self, name: str) -> bool:
+        """Whether code in it may assign to what another module defines, or to its attributes. Read without parsing."""
+        if self.computes_names or name in self._spelt:
             return True
-        return name in self._spelt
+        return name in self._imported_words and any(
+            _AND_DOT.match(self.text, end) is not None for end in _ends_of(name, self.text)
+        )
 
     @cached_property
-    def _computes_names(self) -> bool:
+    def computes_names(self) -> bool:
+        """Whether code in it may set attributes by names that it computes. Read without parsing."""
         return any(_stands(word, self.text) for word in _BY_COMPUTED_NAME)
-
-    @cached_property
-    def _names_its_own(self) -> bool:
-        return any(_stands(word, self.text) for word in _OWN_BY_NAME)
 
     @cached_property
     def sets_attributes(self) -> bool:
         """Whether the top level may set attributes of other modules."""
-        return "setattr" in self.top_words or _SETS_ATTRIBUTE.search(self._top) is not None
+        return not self.top_words.isdisjoint(_BY_COMPUTED_NAME) or _SETS_ATTRIBUTE.search(self._top) is not None
 
     @cached_property
     def _top(self) -> str:
@@ -297,18 +302,35 @@ class Module:
 
     @cached_property
     def imported_for_effect(self) -> tuple[str, ...]:
-        """Modules that it imports without using their names: for what their import does."""
-        counts = {bound: self.text.count(bound) for bound in set(self.index.bare.values())}
-        return tuple(name for name, bound in self.index.bare.items() if counts[bound] <= 1)
+        """Modules that it imports without using their names: for what their import does.
+
+        What a package imports from its modules, it hands on.
+        """
+        index = self.index
+        used = {path.partition(".")[0] for statement in index.statements for path in statement.all_names().uses}
+        used.update(word for statement in index.bound.get("__all__", ()) for word in statement.words)
+        found = [name for name, bound in index.bare.items() if bound not in used]
+        if not self.is_package:
+            unused = [targets for bound, targets in index.imports.items() if bound not in used]
+            found += [
+                name for targets in unused for base, attribute in targets for name in (base, f"{base}.{attribute}")
+            ]
+        return tuple(found)
 
     @cached_property
     def definitions_by_word(self) -> Mapping[str, list[str]]:
-        """The names that the top level binds, by each word that stands in what binds them."""
+        """The names that the top level binds, by each word by which what binds them may name something."""
+        return self._by_word(READS | ALTERS | FILLS)
+
+    @cached_property
+    def alterers_by_word(self) -> Mapping[str, list[str]]:
+        """The names that the top level binds, by each word by which what binds them may alter something."""
+        return self._by_word(ALTERS | FILLS)
+
+    def _by_word(self, use: Use) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        spaced = _spaced(self.text).split("\n")
         for name, statements in self.index.bound.items():
-            lines = (line for statement in statements for line in spaced[statement.lines[0] - 1 : statement.lines[1]])
-            for word in {*" ".join(lines).split()}:
+            for word in self.definition(name).names.words(use).union(*(item.words for item in statements)):
                 found[word].append(name)
         return found
 
@@ -397,15 +419,18 @@ def _define(name: str, statements: Sequence[Statement], digest: str, names: Name
     return Definition(digest, names, statements[-1].kind_of(name), lines)
 
 
-def _stands(word: str, text: str) -> bool:
-    """Whether a word stands in a text. Much faster than a pattern that begins with `\\b`."""
+def _ends_of(word: str, text: str) -> Iterator[int]:
+    """Where a word stands: its ends. Much faster than a pattern that begins with `\\b`."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
         if not _is_in_word(text[at - 1 : at]) and not _is_in_word(text[end : end + 1]):
-            return True
+            yield end
         at = text.find(word, end)
-    return False
+
+
+def _stands(word: str, text: str) -> bool:
+    return next(_ends_of(word, text), 0) > 0
 
 
 def _is_in_word(character: str) -> bool:

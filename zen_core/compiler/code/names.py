@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,21 @@ LOOKING = frozenset(
 )
 """Functions of Python's that only look at such arguments."""
 
+
+LOOKING_METHODS = frozenset(
+    {
+        *("copy", "count", "get", "index", "isdisjoint", "issubset", "issuperset", "items", "keys", "values"),
+        *("difference", "intersection", "symmetric_difference", "union"),
+    }
+)
+"""Methods of dicts, lists and sets that only look at them."""
+ALTERING = (
+    *("add", "append", "appendleft", "clear", "connect", "discard", "extend", "insert", "pop", "push", "put"),
+    *("register", "remove", "set", "setdefault", "sort", "subscribe", "update", "__setitem__"),
+)
+"""Methods that alter what they are called on, also as the beginning of a longer name: `register_handler`."""
+OWN_MODULE = "*"
+"""The name that stands for the module in which it is used."""
 
 Use = int
 """How a name is used, as bits: see `Names`."""
@@ -48,6 +62,10 @@ class Names:
         """The names that are used so, or in one of several ways."""
         return [path for path, how in self.uses.items() if how & use]
 
+    def words(self, use: Use) -> set[str]:
+        """The parts of the names that are used so."""
+        return {*" ".join(self.of(use)).replace(".", " ").replace(":", " ").split()}
+
 
 def merged(found: Iterable[Names]) -> Names:
     """The names of several pieces of code together."""
@@ -61,12 +79,3 @@ def merged(found: Iterable[Names]) -> Names:
         together.imported |= names.imported
         together.unfollowed += names.unfollowed
     return together
-
-
-def dotted(node: ast.AST) -> str:
-    """`a.b.c` for such an expression, else ""."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join((node.id, *reversed(parts))) if isinstance(node, ast.Name) else ""

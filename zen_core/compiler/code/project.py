@@ -17,7 +17,7 @@ from zen_core.codegen.import_roots import ImportRoots, is_installed
 from zen_core.compiler.code.forms import digest_tokens
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.modules import Definition, Module
-from zen_core.compiler.code.names import READS, TYPES
+from zen_core.compiler.code.names import OWN_MODULE, READS, TYPES
 from zen_core.compiler.code.statements import Statement
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, Unfollowed
@@ -26,7 +26,7 @@ _OWN = frozenset({"zen_core", "zen_metadata"})
 _NAMESPACES = frozenset({"azure", "backports", "google", "jaraco", "nvidia", "opentelemetry", "ruamel", "zope"})
 """By name, since what is installed where a pipeline is compiled must not count."""
 _DECORATORS_OF_ZEN = ("zen_core.step", "zen_core.pipeline", "zen_core.authoring.")
-WHOLE = "*"
+WHOLE = OWN_MODULE
 _REACHING_ANYWHERE = ("sys.modules", "sys._getframe", "pkgutil.resolve_name", "runpy.", "inspect.currentframe")
 _SET_BY_IMPORT = frozenset(
     {"__name__", "__file__", "__doc__", "__path__", "__package__", "__spec__", "__loader__", "__cached__"}
@@ -196,7 +196,9 @@ class Project:
         key = (module.name, path)
         found = self._resolved.get(key)
         if found is None:
-            if path.startswith("@"):
+            if path == OWN_MODULE:
+                listed: list[Place | str] = [Place(module.name, WHOLE)]
+            elif path.startswith("@"):
                 level, base, attributes = path[1:].split(":", 2)
                 names = attributes.split(".") if attributes else []
                 listed = self._walk(module.absolute(int(level), base), names, frozenset())
@@ -235,8 +237,8 @@ class Project:
             return found
         if self.module(f"{base}.{name}") is not None:
             return self._walk(f"{base}.{name}", rest, seen)
-        # What is neither there nor set by importing is made in a way that cannot be read.
-        return [] if name in _SET_BY_IMPORT else [Place(base, WHOLE)]
+        # What is neither there nor set by importing is made in another way: elsewhere, or such that it cannot be read.
+        return [] if name in _SET_BY_IMPORT else [Place(base, WHOLE), Place(base, name)]
 
     def is_of_zen(self, module: Module, path: str) -> bool:
         """Whether a decorator of this dotted name is `@step` or `@pipeline` of Zen's."""
@@ -269,11 +271,14 @@ class Project:
         links: list[list[str]] = []
         names, left_out = definition.names, frozenset(without)
         for path in sorted(names.of(READS)):
-            if left_out and path.partition(".")[0] in left_out:
+            root = path.partition(".")[0]
+            if left_out and root in left_out:
                 continue
             targets = self.resolve(module, path)
             if targets:
                 links.append([path, *sorted(map(str, targets))])
+            elif names.uses[path] & ~(READS | TYPES) and self._is_made(module, root):
+                places |= dict.fromkeys((Place(module.name, WHOLE), Place(module.name, root)))
             for target in targets:
                 if isinstance(target, Place):
                     places[target] = None
@@ -305,6 +310,12 @@ class Project:
             definition.lines,
         )
         return Reached(record, tuple(places), frozenset(typed), tuple(externals), tuple(imported), tuple(unfollowed))
+
+    def _is_made(self, module: Module, name: str) -> bool:
+        """Whether nothing that can be read binds a name, neither in a module nor in Python: it is made otherwise."""
+        if name in module.index.bound or name in module.index.imports or name.startswith("@"):
+            return False
+        return name not in _SET_BY_IMPORT and name != "__class__" and not hasattr(builtins, name)
 
     def whole(self, module: Module) -> list[Place]:
         """Every definition of a module."""

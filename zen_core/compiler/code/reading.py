@@ -10,49 +10,38 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from zen_core.compiler.code.forms import Token, constant_token
-from zen_core.compiler.code.names import ALTERS, FILLS, LOOKING, READS, RUNS_TEXT, Names, Use, dotted
+from zen_core.compiler.code.layouts import LAYOUTS
+from zen_core.compiler.code.names import (
+    ALTERING,
+    ALTERS,
+    CALLS,
+    FILLS,
+    HANDS,
+    LOOKING,
+    LOOKING_METHODS,
+    OWN_MODULE,
+    READS,
+    RUNS_TEXT,
+    TYPES,
+    Names,
+    Use,
+)
 from zen_core.compiler.code.scopes import CALLED, HANDED, LOOKED, TYPED, ModuleScope, Scope
+from zen_core.compiler.code.syntax import deep_recursion, dotted, is_own_class, text_of, what_runs, without_cuts
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
-_LOOKED_AT: dict[type, tuple[str, ...]] = {
-    ast.Subscript: ("value",),
-    ast.Compare: ("left", "comparators"),
-    ast.BinOp: ("left", "right"),
-    ast.UnaryOp: ("operand",),
-    ast.For: ("iter",),
-    ast.AsyncFor: ("iter",),
-    ast.comprehension: ("iter",),
-    ast.FormattedValue: ("value",),
-    ast.If: ("test",),
-    ast.While: ("test",),
-    ast.Assert: ("test",),
-    ast.IfExp: ("test",),
-    ast.Starred: ("value",),
-}
-"""Where a dict, list or set of plain values stands, it is read there and nothing else."""
-_LOOKING_METHODS = frozenset(
+_REACHES_FURTHER = frozenset(
     {
-        *("copy", "count", "get", "index", "isdisjoint", "issubset", "issuperset", "items", "keys", "values"),
-        *("difference", "intersection", "symmetric_difference", "union"),
+        *(*_IMPORTERS, "delattr", "getattr", "hasattr", "locals", "setattr"),
+        *(path.rpartition(".")[2] for path in RUNS_TEXT),
     }
 )
-"""Methods of such values that only look at them."""
-_ALTERING = (
-    *("add", "append", "appendleft", "clear", "connect", "discard", "extend", "insert", "pop", "push", "put"),
-    *("register", "remove", "set", "setdefault", "sort", "subscribe", "update", "__setitem__"),
-)
-"""Methods that alter what they are called on, also as the beginning of a longer name: `register_handler`."""
-_REACHES_FURTHER = frozenset(
-    {*_IMPORTERS, *(path.rpartition(".")[2] for path in RUNS_TEXT), "delattr", "getattr", "hasattr", "setattr"}
-)
-_SKIPPED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-_DEEPEST = 50_000
+_NAMESPACES = frozenset({"globals", "vars"})
 
 
 class Code(NamedTuple):
@@ -63,12 +52,16 @@ class Code(NamedTuple):
         names: what it refers to.
         bound: the names that it binds where it stands, in no function or class within it.
         made: the names that functions and classes within it bind there, by `global`.
+        running: what runs of functions and classes when they are defined: see `what_runs`.
+        texts: its texts, but for documentation, and the names of attributes and keyword arguments.
     """
 
     form: list[Token]
     names: Names
     bound: set[str]
     made: set[str]
+    texts: list[str]
+    running: list[ast.expr]
 
 
 def read_code(nodes: Iterable[ast.AST], *, conditions: Iterable[ast.AST] = (), own_class: str = "") -> Code:
@@ -82,7 +75,7 @@ def read_code(nodes: Iterable[ast.AST], *, conditions: Iterable[ast.AST] = (), o
     try:
         return _read(nodes, conditions, own_class)
     except RecursionError:  # generated code may be nested deeper than Python recurses
-        with _recursion_limit(_DEEPEST):
+        with deep_recursion():
             return _read(nodes, conditions, own_class)
 
 
@@ -91,22 +84,16 @@ def _read(nodes: Iterable[ast.AST], conditions: Iterable[ast.AST], own_class: st
     reader.read(conditions)
     reader.module.bound.clear()
     reader.read(nodes)
-    return Code(reader.tokens, reader.module.names(), reader.module.bound, reader.module.made)
-
-
-@contextmanager
-def _recursion_limit(limit: int) -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, before))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
+    module = reader.module
+    return Code(reader.tokens, module.names(), module.bound, module.made, reader.texts, reader.running)
 
 
 class _Reader:
     def __init__(self, own_class: str) -> None:
         self.tokens: list[Token] = []
+        self.texts: list[str] = []
+        self.running: list[ast.expr] = []
+        self._calls = 0
         self._emit = self.tokens.append
         self.module = ModuleScope()
         self._own_class = own_class
@@ -135,9 +122,12 @@ class _Reader:
         elif kind is _Attribute:
             self._attribute(node, use, scope)
         elif kind is _Constant:
-            self._emit(constant_token(node.value))
-            if use == TYPED and type(node.value) is str:
-                self._text(node.value, scope)
+            value = node.value
+            self._emit(constant_token(value))
+            if type(value) is str:
+                self.texts.append(value)
+                if use & TYPES:
+                    self._annotation(value, scope)
         elif (reader := _READERS.get(kind)) is not None:
             reader(self, node, use, scope)
         else:
@@ -150,13 +140,13 @@ class _Reader:
     def _parts(self, node: Any, use: Use, scope: Scope) -> None:
         """A node with those of its fields that are not empty."""
         emit, visit = self._emit, self._visit
-        kind, fields = _LAYOUTS[type(node)]
+        kind, fields = LAYOUTS[type(node)]
         emit(kind)
         for name, label, own_use in fields:
             value = getattr(node, name, None)
             if value is None:
                 continue
-            used = TYPED if use == TYPED else own_use
+            used = use if use & TYPES else own_use
             if isinstance(value, _AST):
                 emit(label)
                 visit(value, used, scope)
@@ -178,6 +168,7 @@ class _Reader:
             inner = inner.value
         if type(node.ctx) is not _Load:
             self._alters(node, scope)
+        self.texts += parts
         if type(inner) is not _Name:
             parts.append("(")
             self._emit(".".join(reversed(parts)))
@@ -187,7 +178,7 @@ class _Reader:
         parts.reverse()
         path = ".".join(parts)
         self._emit(path)
-        if "__dict__" in parts and use != TYPED:
+        if "__dict__" in parts and not use & TYPES:
             scope.use(path.partition(".__dict__")[0], ALTERS)
             use = READS
         scope.uses[path] = scope.uses.get(path, 0) | use
@@ -197,33 +188,36 @@ class _Reader:
             target = target.value
         if path := dotted(target):
             scope.use(path, ALTERS)
-        if self._own_class and type(target) is _Attribute and _is_own_class(target.value):
+        if self._own_class and type(target) is _Attribute and is_own_class(target.value):
             self.module.use(self._own_class, ALTERS)
 
     def _subscript(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(Subscript")
         value, inner = node.value, node.slice
-        if (named := _text_of(inner)) and dotted(value).endswith("modules"):  # `sys.modules["settings"]`
-            self.module.use(f"@0:{named}:", READS | ALTERS)
+        if dotted(value).endswith("modules"):  # `sys.modules["settings"]`
+            if named := text_of(inner):
+                self.module.use(f"@0:{named}:", READS | ALTERS)
+            elif dotted(inner) == "__name__":
+                self.module.use(OWN_MODULE, ALTERS)
         if type(node.ctx) is not _Load:
             self._alters(value, scope)
             self._visit(value, HANDED, scope)
             self._visit(inner, HANDED, scope)
-        elif use != TYPED:
+        elif not use & TYPES:
             self._visit(value, LOOKED, scope)
             self._visit(inner, HANDED, scope)
         else:
-            self._visit(value, TYPED, scope)
+            self._visit(value, use, scope)
             named = dotted(value).rpartition(".")[2]
             if named == "Annotated" and isinstance(inner, ast.Tuple) and inner.elts:
                 self._emit("(Annotated")
-                self._visit(inner.elts[0], TYPED, scope)
+                self._visit(inner.elts[0], use, scope)
                 self._visit_all(inner.elts[1:], HANDED, scope)
                 self._emit(")")
             else:
-                self._visit(inner, HANDED if named in _NOT_TYPES else TYPED, scope)
+                self._visit(inner, HANDED if named in _NOT_TYPES else use, scope)
 
-    def _text(self, text: str, scope: Scope) -> None:
+    def _annotation(self, text: str, scope: Scope) -> None:
         """An annotation that is written as text."""
         try:
             tree = ast.parse(text.strip(), mode="eval")
@@ -242,9 +236,19 @@ class _Reader:
             self._visit(node.value, HANDED, scope)
         self._emit(")")
 
+    def _expression(self, node: Any, use: Use, scope: Scope) -> None:
+        text = text_of(node.value)
+        self._emit("(Expr")
+        self._emit(".value")
+        if text is not None:  # documentation
+            self._emit(constant_token(text))
+        else:
+            self._visit(node.value, HANDED, scope)
+        self._emit(")")
+
     def _joined_text(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(JoinedStr")
-        self._visit_all(_without_cuts(node.values), use, scope)
+        self._visit_all(without_cuts(node.values), use, scope)
         self._emit(")")
 
     # -- calls -------------------------------------------------------------------------------------------------------
@@ -260,16 +264,17 @@ class _Reader:
                 self._reach_further(node, called, called, scope)
         elif kind is _Attribute:
             called = function.attr
-            if called in _LOOKING_METHODS:
+            if called in LOOKING_METHODS:
                 used = LOOKED
-            fills, further = called.startswith(_ALTERING), called in _REACHES_FURTHER
+            fills, further = called.startswith(ALTERING), called in _REACHES_FURTHER
             if (fills or further) and (path := dotted(function)):
                 if fills:
                     scope.use(path.rpartition(".")[0], FILLS)
                 if further:
                     self._reach_further(node, path, called, scope)
-        if use == TYPED:
-            used = handed = TYPED
+        if use & TYPES:  # it is called when the module is imported
+            used, handed = TYPED | CALLS, TYPED | HANDS
+        self._calls += 1
         self._emit("(Call")
         self._visit(function, used, scope)
         for item in node.args:
@@ -281,22 +286,27 @@ class _Reader:
     def _keywords(self, keywords: Iterable[ast.keyword], use: Use, scope: Scope) -> None:
         for keyword in keywords:
             self._emit(f"{keyword.arg or '**'}=")
-            self._visit(keyword.value, TYPED if use == TYPED else HANDED, scope)
+            self.texts.append(keyword.arg or "")
+            self._visit(keyword.value, use if use & TYPES else HANDED, scope)
 
     def _reach_further(self, node: ast.Call, path: str, called: str, scope: Scope) -> None:
         """A call that reaches what its syntax does not show."""
         first = node.args[0] if node.args else None
-        literal = _text_of(first)
+        literal = text_of(first)
         if called in _IMPORTERS:
             if literal is not None and not literal.startswith("."):
                 self.module.use(f"@0:{literal}:", READS | ALTERS)  # whatever is done to it then
                 self.module.imported.add((0, literal))
             else:
                 self.module.unfollowed.append(("", f"{called} with a computed name", node.lineno, ""))
-        elif path in RUNS_TEXT and not (called in ("globals", "vars") and (node.args or node.keywords)):
+        elif path in RUNS_TEXT and (called not in _NAMESPACES or not (node.args or node.keywords)):
             scope.unfollowed.append((path, path, node.lineno, ""))
+            if len(node.args) < 2 and not node.keywords:  # not in a namespace that it is given
+                self.module.use(OWN_MODULE, ALTERS)
+        elif path == "locals" and scope is self.module:
+            self.module.use(OWN_MODULE, ALTERS)
         elif called in ("getattr", "hasattr") and len(node.args) > 1:
-            inside, name = dotted(node.args[0]), _text_of(node.args[1])
+            inside, name = dotted(node.args[0]), text_of(node.args[1])
             if inside and name is not None:
                 scope.use(f"{inside}.{name}" if name else inside, HANDED)
             elif inside and called == "getattr":
@@ -311,14 +321,20 @@ class _Reader:
         self._emit(f"({type(node).__name__}")
         self._emit(node.name)
         with_types = self._type_parameters(node, scope)
+        before = self._calls
         inner = self._arguments(node.args, scope, with_types)
+        calls = self._calls - before
         self._emit("[")
         self._visit_all(node.body, HANDED, inner)
         self._emit("]")
         self.module.close(inner, with_types)
         if node.returns is not None:
             self._emit("->")
+            before = self._calls
             self._visit(node.returns, TYPED, with_types)
+            calls += self._calls - before
+        if calls:
+            self._runs(node, scope)
         self._decorators(node.decorator_list, scope)
         if with_types is not scope:
             self.module.close(with_types, scope)
@@ -361,7 +377,10 @@ class _Reader:
         self._emit("(ClassDef")
         self._emit(node.name)
         with_types = self._type_parameters(node, scope)
+        before = self._calls
         self._visit_all(node.bases, HANDED, with_types)
+        if self._calls > before:
+            self._runs(node, scope)
         self._keywords(node.keywords, HANDED, with_types)
         inner = Scope()
         inner.seen_within = with_types.seen_within or with_types
@@ -373,6 +392,11 @@ class _Reader:
         if with_types is not scope:
             self.module.close(with_types, scope)
         self._emit(")")
+
+    def _runs(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, scope: Scope) -> None:
+        """Note what runs of a definition in a module, or in a class of it."""
+        if scope is self.module or scope.seen_within is not None:
+            self.running += what_runs(node)
 
     def _decorators(self, decorators: Iterable[ast.expr], scope: Scope) -> None:
         for decorator in decorators:
@@ -388,6 +412,12 @@ class _Reader:
         self._emit(".type_params")
         self._visit_all(parameters, TYPED, inner)
         return inner
+
+    def _type_alias(self, node: Any, use: Use, scope: Scope) -> None:
+        scope.bound.add(node.name.id)
+        inner = Scope(parameter.name for parameter in node.type_params)
+        self._parts(node, use, inner)
+        self.module.close(inner, scope)
 
     def _comprehension(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit(f"({type(node).__name__}")
@@ -412,7 +442,7 @@ class _Reader:
         (scope.binder or scope).bound.add(node.target.id)
         self._emit("(NamedExpr")
         self._emit(node.target.id)
-        self._visit(node.value, TYPED if use == TYPED else HANDED, scope)
+        self._visit(node.value, use if use & TYPES else HANDED, scope)
 
     def _named(self, node: Any, use: Use, scope: Scope) -> None:
         """An exception, or part of a pattern, that may be given a name."""
@@ -452,6 +482,7 @@ _READERS: dict[type, Callable[[_Reader, Any, Use, Scope], None]] = {
     ast.ClassDef: _Reader._class,
     ast.DictComp: _Reader._comprehension,
     ast.ExceptHandler: _Reader._named,
+    ast.Expr: _Reader._expression,
     ast.FunctionDef: _Reader._function,
     ast.GeneratorExp: _Reader._comprehension,
     ast.Global: _Reader._outside,
@@ -468,44 +499,5 @@ _READERS: dict[type, Callable[[_Reader, Any, Use, Scope], None]] = {
     ast.SetComp: _Reader._comprehension,
     ast.Subscript: _Reader._subscript,
 }
-
-
-class _Layouts(dict[type, tuple[str, tuple[tuple[str, str, Use], ...]]]):
-    """Of each kind of node its token, and its fields that count: each with its token, and how a name in it is used."""
-
-    def __missing__(self, kind: Any) -> tuple[str, tuple[tuple[str, str, Use], ...]]:
-        looked_at = _LOOKED_AT.get(kind, ())
-        fields = [name for name in kind._fields if name not in _SKIPPED_FIELDS]
-        self[kind] = (
-            f"({kind.__name__}",
-            tuple((name, f".{name}", LOOKED if name in looked_at else HANDED) for name in fields),
-        )
-        return self[kind]
-
-
-_LAYOUTS = _Layouts()
-
-
-def _without_cuts(values: Iterable[ast.expr]) -> Sequence[ast.expr]:
-    """The parts of an f-string with neighbouring texts joined; Python versions cut them differently."""
-    merged: list[ast.expr] = []
-    for value in values:
-        last = merged[-1] if merged else None
-        if isinstance(value, ast.Constant) and isinstance(last, ast.Constant):
-            merged[-1] = ast.Constant(value=str(last.value) + str(value.value))
-        elif not (isinstance(value, ast.Constant) and value.value == ""):
-            merged.append(value)
-    return merged
-
-
-def _text_of(node: ast.AST | None) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _is_own_class(node: ast.AST) -> bool:
-    """Whether a method names its class so: `cls`, `type(self)`, `self.__class__`."""
-    if isinstance(node, ast.Name):
-        return node.id == "cls"
-    if isinstance(node, ast.Attribute):
-        return node.attr == "__class__"
-    return isinstance(node, ast.Call) and dotted(node.func) == "type"
+if sys.version_info >= (3, 12):
+    _READERS[ast.TypeAlias] = _Reader._type_alias

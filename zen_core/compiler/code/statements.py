@@ -6,12 +6,14 @@ Nothing of the syntax tree is kept, so that what was read once can be kept from 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from zen_core.compiler.code.forms import constant_token, digest_tokens
-from zen_core.compiler.code.names import Names, dotted, merged
-from zen_core.compiler.code.reading import read_code
+from zen_core.compiler.code.names import Names, merged
+from zen_core.compiler.code.reading import Code, read_code
+from zen_core.compiler.code.syntax import dotted
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OF_METHODS = frozenset(
@@ -21,6 +23,7 @@ _OF_METHODS = frozenset(
     }
 )
 """Decorators that only make another kind of method."""
+_WORD = re.compile(r"\w+")
 UNITS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
 """What counts as a whole, with all statements within it."""
 
@@ -53,10 +56,13 @@ class Statement(NamedTuple):
             without its own docstring.
         documentation: digest of a function's own docstring; "" without one.
         names: what it refers to, apart from decorators.
+        words: those in its texts, and the names of attributes and keyword arguments, decorators included.
         decorators: in the order in which they are written.
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
         acts: whether a class has keywords, or more in its body than functions and values.
+        runs: what a function, or a class and its methods, refer to in defaults, annotations and bases that call
+            something; None where none does.
         holds: whether a class has attributes that can be altered, such as a dict, or a function such defaults.
         assigns: whether it is an assignment, or a loop, which assigns.
         made_by: the dotted name of what is called for what it assigns, or "".
@@ -75,10 +81,12 @@ class Statement(NamedTuple):
     code: str
     documentation: str
     names: Names
+    words: frozenset[str]
     decorators: tuple[Decorator, ...] = ()
     bases: tuple[str, ...] = ()
     learns_of_subclasses: bool = False
     acts: bool = False
+    runs: Names | None = None
     holds: bool = False
     assigns: bool = False
     made_by: str = ""
@@ -117,6 +125,7 @@ def read_statement(position: int, node: ast.stmt, conditions: Sequence[ast.AST])
         code=digest_tokens(read.form),
         documentation="",
         names=read.names,
+        words=_words_in(read),
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
         made_by=dotted(value.func) if isinstance(value, ast.Call) else "",
         kept=kept,
@@ -146,12 +155,18 @@ def _read_definition(
         code=digest_tokens(read.form),
         documentation=documentation,
         names=read.names,
+        words=_words_in(read, *(item for _, item in decorators)),
         decorators=tuple(Decorator(path, digest_tokens(item.form), item.names) for path, item in decorators),
         bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
         learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
         acts=isinstance(node, ast.ClassDef) and (bool(node.keywords) or any(map(_acts, node.body))),
+        runs=read_code(read.running).names if read.running else None,
         holds=any(map(_holds, node.body)) if isinstance(node, ast.ClassDef) else _holds(node),
     )
+
+
+def _words_in(*read: Code) -> frozenset[str]:
+    return frozenset(_WORD.findall(" ".join(text for code in read for text in code.texts)))
 
 
 def with_parts(node: Any, **parts: Any) -> Any:

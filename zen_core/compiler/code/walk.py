@@ -82,7 +82,7 @@ class Walk:
             self.enter(module)
             if place.name == WHOLE:
                 self._waiting += self.project.whole(module)
-            else:
+            elif place.name in module.index.bound:
                 self.take(self.project.reach(place))
 
     def take(self, reached: Reached) -> None:
