@@ -17,6 +17,8 @@ from types import (
     CodeType,
     FunctionType,
     GenericAlias,
+    GetSetDescriptorType,
+    MemberDescriptorType,
     MethodType,
     MethodWrapperType,
     ModuleType,
@@ -82,6 +84,7 @@ class LiveCode:
         self.scope = "project"
         self._walk = walk
         self._names: dict[int, str] = {}
+        self._classes: set[type] = set()
         self._depth = 0
 
     def add_step(self, own: Any) -> None:
@@ -114,9 +117,7 @@ class LiveCode:
         if not nodes:
             self.scope = "bytecode" if as_step else self.scope
             self._globals(function, _names_of_code(code))
-            return self._walk.record(
-                shown, [digest_tokens([*tokens_of_code(code)]), self._closed_over(function)], "closure"
-            )
+            return self._walk.record(shown, [digest_tokens([*tokens_of_code(code)]), self._state(function)], "closure")
         first = nodes[0]
         parts: dict[str, Any] = {}
         if as_step and not isinstance(first, ast.Lambda):
@@ -135,10 +136,10 @@ class LiveCode:
             free = [path for path in definition.names.of(READS) if path.partition(".")[0] not in code.co_freevars]
             self._globals(function, free)
             self._walk.externals.update(name for _, name in definition.names.imported)
-            return self._walk.record(shown, [tokens, self._closed_over(function)], "closure")
+            return self._walk.record(shown, [tokens, self._state(function)], "closure")
         self._walk.enter(module)
-        reached = self._walk.project.link(module, shown, definition, without=code.co_freevars)
-        content = [reached.record.digest, self._closed_over(function)]
+        reached = self._walk.project.link(module, shown, definition, around={*code.co_freevars})
+        content = [reached.record.digest, self._state(function)]
         self._walk.take(reached._replace(record=replace(reached.record, name="")))  # counted with what it closes over
         return self._walk.record(shown, content, "closure", module.file, lines)
 
@@ -155,14 +156,21 @@ class LiveCode:
             found = getattr(found, name, None)
         return str(getattr(found, "__module__", "")).startswith("zen_core.")
 
-    def _closed_over(self, function: FunctionType) -> list[Any]:
+    def _state(self, function: FunctionType) -> list[Any]:
+        """What a function closes over, its defaults and its attributes."""
         tokens: list[Any] = []
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        code = function.__code__
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             try:
                 value = cell.cell_contents
             except ValueError:  # not assigned yet
                 continue
             tokens.append([name, self._value(value)])
+        keywords = sorted((function.__kwdefaults__ or {}).items())
+        attributes = sorted((name, value) for name, value in vars(function).items() if not name.startswith("__"))
+        tokens += (["=", self._value(default)] for default in function.__defaults__ or ())
+        tokens += ([f"{name}=", self._value(default)] for name, default in keywords)
+        tokens += ([f".{name}", self._value(value)] for name, value in attributes)
         return tokens
 
     def _globals(self, function: FunctionType, paths: Iterable[str]) -> None:
@@ -244,12 +252,26 @@ class LiveCode:
             self._walk.add(Place(name, WHOLE))
         return name
 
-    def _class(self, cls: type) -> list[str]:
+    def _members(self, cls: type) -> list[Any]:
+        """What a class holds that a function has made, by what that function was given."""
+        if "<locals>" not in cls.__qualname__ or cls in self._classes:
+            return []
+        self._classes.add(cls)
+        members = ((name, getattr(value, "__func__", value)) for name, value in vars(cls).items())
+        found = [
+            [name, self._value([value.fget, value.fset, value.fdel] if isinstance(value, property) else value)]
+            for name, value in members
+            if not name.startswith(("__", "_abc_")) or _is_written(value)
+            if not isinstance(value, (MemberDescriptorType, GetSetDescriptorType))
+        ]
+        return [*map(self._class, cls.__bases__), *found]
+
+    def _class(self, cls: type) -> list[Any]:
         home = self._walk.project.module(self._public(cls.__module__))
         name = cls.__qualname__.partition(".")[0]
         if home is not None and name in home.index.bound:
             self._walk.add(Place(home.name, name))
-            return [home.name, cls.__qualname__]
+            return [home.name, cls.__qualname__, *self._members(cls)]
         top = cls.__module__.partition(".")[0]
         file = getattr(sys.modules.get(cls.__module__), "__file__", None)
         if file is None and top not in sys.builtin_module_names and top not in sys.stdlib_module_names:
@@ -283,6 +305,11 @@ class LiveCode:
         file = getattr(sys.modules.get(name), "__file__", None)
         module = self._walk.project.module_of(file) if file else None
         return module.name if module is not None else name
+
+
+def _is_written(value: Any) -> bool:
+    """Whether a value is a function with a file, and not one that was made of a text, such as a dataclass's."""
+    return isinstance(value, FunctionType) and not value.__code__.co_filename.startswith("<")
 
 
 def _defined(cls: type) -> set[str]:

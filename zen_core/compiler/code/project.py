@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from functools import cache
 from importlib.util import decode_source, find_spec
@@ -264,20 +264,24 @@ class Project:
             found = self._reached[key] = self.link(module, str(place), definition)
         return found
 
-    def link(self, module: Module, name: str, definition: Definition, *, without: Iterable[str] = ()) -> Reached:
-        """A definition with what its names stand for. `without`: names that are found elsewhere."""
+    def link(self, module: Module, name: str, definition: Definition, *, around: Set[str] | None = None) -> Reached:
+        """A definition with what its names stand for.
+
+        Args:
+            around: of a function within another one, the names that it takes from there.
+        """
         places: dict[Place, None] = {}
         externals: dict[str, None] = {}
         links: list[list[str]] = []
-        names, left_out = definition.names, frozenset(without)
+        names = definition.names
         for path in sorted(names.of(READS)):
             root = path.partition(".")[0]
-            if left_out and root in left_out:
+            if around is not None and root in around:
                 continue
             targets = self.resolve(module, path)
             if targets:
                 links.append([path, *sorted(map(str, targets))])
-            elif names.uses[path] & ~(READS | TYPES) and self._is_made(module, root):
+            elif around is None and names.uses[path] & ~(READS | TYPES) and self._is_made(module, root):
                 places |= dict.fromkeys((Place(module.name, WHOLE), Place(module.name, root)))
             for target in targets:
                 if isinstance(target, Place):

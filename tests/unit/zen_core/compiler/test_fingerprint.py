@@ -147,6 +147,35 @@ def test_closed_over_values_count(fingerprint):
     assert len({fingerprint(text.format(value)).digest for value in ("1", "'1'", "object()")}) == 3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    def g(x, by=k): return x * by\n",
+        "    def g(x, *, by=k): return x * by\n",
+        "    g = lambda x, by=k: x * by\n",
+        "    def g(x): return x * g.by\n    g.by = k\n",
+        "    class B:\n        by = k\n    def g(x): return x * B.by\n",
+        "    class B:\n        def __init__(self, by=k): self.by = by\n    def g(x): return x * B().by\n",
+        "    class B:\n        @property\n        def by(self): return k\n    def g(x): return x * B().by\n",
+        "    class B:\n        @staticmethod\n        def by(): return k\n    def g(x): return x * B.by()\n",
+        "    class B:\n        by = k\n    class C(B): pass\n    def g(x): return x * C.by\n",
+    ],
+    ids=[
+        *("a default", "a keyword's default", "a lambda's default", "an attribute"),
+        *("a class's", "a method's default", "a property", "a static method", "a base's"),
+    ],
+)
+def test_values_within_what_is_closed_over_count(load, text):
+    """They are looked at as they are in this process; and no more of the module counts than is reached."""
+    text = f"def unused(): pass\ndef make(k):\n{text}    return lambda x: g(x)\n\nf = make({{}})\n"
+    loaded = [load(text.format(value)) for value in (1, 2, 1)]
+    assert [function(3) for function, _ in loaded] == [3, 6, 3]
+    one, two, again = (fingerprint_step(function, roots=roots) for function, roots in loaded)
+    assert one.digest != two.digest
+    assert one.digest == again.digest
+    assert "fingerprint_case:unused" not in {item.name for item in one.definitions}
+
+
 def test_functions_that_close_over_one_another_end(fingerprint):
     text = (
         "def make():\n    def f():\n        return g()\n    def g():\n        return f()\n    return f\n\nf = make()\n"
