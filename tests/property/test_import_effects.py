@@ -331,6 +331,9 @@ STATE |= {
         "__dict__ that is handed on": "def patch(d):\n    d.update(RATE=NUMBER)\nx = patch(q.__dict__)",
         "sys.modules and an argument": "import sys\ndef patch(k, n):\n    setattr(sys.modules['q'], k, n)\n"
         "x = patch('RATE', NUMBER)",
+        "__setattr__": "q.__setattr__('RATE', NUMBER)",
+        "__setattr__ in a function": "def patch(n):\n    q.__setattr__('RATE', n)\nx = patch(NUMBER)",
+        "__setattr__ of object": "def patch(n):\n    object.__setattr__(q, 'RATE', n)\nx = patch(NUMBER)",
         "its own module's function": "x = q.put('RATE', NUMBER)",
         "a class": "class X:\n    q.RATE = NUMBER",
         "a class within a class": "class X:\n    class Y:\n        if True:\n            q.RATE = NUMBER",

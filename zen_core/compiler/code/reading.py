@@ -37,7 +37,7 @@ _IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
 _REACHES_FURTHER = frozenset(
     {
-        *(*_IMPORTERS, "delattr", "getattr", "hasattr", "locals", "setattr"),
+        *(*_IMPORTERS, "__delattr__", "__setattr__", "delattr", "getattr", "hasattr", "locals", "setattr"),
         *(path.rpartition(".")[2] for path in RUNS_TEXT),
     }
 )
@@ -311,8 +311,10 @@ class _Reader:
                 scope.use(f"{inside}.{name}" if name else inside, HANDED)
             elif inside and called == "getattr":
                 scope.unfollowed.append((inside, "getattr with a computed name", node.lineno, inside))
-        elif called in ("setattr", "delattr", "vars") and first is not None:
-            self._alters(first, scope)
+        elif called in ("__delattr__", "__setattr__", "delattr", "setattr", "vars"):
+            for altered in (first, getattr(node.func, "value", None)):  # `object.__setattr__(settings, …)`
+                if altered is not None:
+                    self._alters(altered, scope)
 
     # -- what opens a scope ------------------------------------------------------------------------------------------
 
