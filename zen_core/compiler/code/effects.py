@@ -93,6 +93,25 @@ class _FoundEffects:
     modules: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _SettingOff:
+    """The statements of top levels that use some definitions.
+
+    Attributes:
+        words: by which the definitions are named.
+        homes: the modules that define them.
+        effects: the statements.
+    """
+
+    words: set[str]
+    homes: set[str]
+    effects: list[Effect] = field(default_factory=list)
+
+    def may_be_in(self, module: Module) -> bool:
+        """Whether a module can name one of the definitions."""
+        return module.name in self.homes or not self.words.isdisjoint(module.foreign_words)
+
+
 class ImportEffects:
     """The statements of top levels that alter definitions of the project.
 
@@ -111,6 +130,7 @@ class ImportEffects:
         self._work_of: dict[Place, Work] = {}
         self._users_of: dict[tuple[str, str, str, bool], tuple[_Users[Place], _Users[Place]]] = {}
         self._readers: dict[tuple[str, Place], frozenset[Place]] = {}
+        self._set_off_by: dict[tuple[str, frozenset[Place]], _SettingOff] = {}
         self._by_computed_names: dict[tuple[str, str], list[Place]] = {}
         self._types: dict[Place, bool] = {}
         self._uses: dict[Place, Use] = {}
@@ -162,25 +182,35 @@ class ImportEffects:
         return found
 
     def _find_altering(self, start: str, place: Place) -> Iterator[Effect]:
-        uses, through = self._altering_uses(place), self._altering_definitions(start, place)
+        uses = self._altering_uses(place)
+        setting_off = self._setting_off(start, frozenset(self._altering_definitions(start, place)))
         top = uses in (_CONSTANT, _NAMED)
         names = self._names_of(start, {place.name} if place.name != WHOLE else ())
-        names_through = self._names_of(start, {each.name for each in through})
-        homes = {place.module, *(each.module for each in through)}
-        effects = self._effects_in(start, names_through, homes, names, top=top)
-        by_module = effects.of(Place(place.module, WHOLE), uses | HANDS)
-        found: dict[tuple[str, int], Effect] = {}
-        for module, statement in chain(effects.of(place, uses), by_module, effects.readers(through)):
+        effects = self._effects_in(start, names, {place.module}, top=top)
+        found = {(module.name, statement.position): (module, statement) for module, statement in setting_off.effects}
+        for module, statement in chain(effects.of(place, uses), effects.of(Place(place.module, WHOLE), uses | HANDS)):
             is_sought = (
-                module.name in homes
+                module.name == place.module
                 or module.sets_attributes  # it may know it under a name of its own, or a computed one
                 or not names.isdisjoint(module.foreign_top_words if top else module.foreign_words)
-                or not names_through.isdisjoint(module.foreign_words)
+                or setting_off.may_be_in(module)
             )
             if is_sought:
                 found[module.name, statement.position] = module, statement
         for key in sorted(found):
             yield found[key]
+
+    def _setting_off(self, start: str, through: frozenset[Place]) -> _SettingOff:
+        """The statements of top levels that use any of some definitions, which many places have in common."""
+        key = (start, through)
+        found = self._set_off_by.get(key)
+        if found is None:
+            words = self._names_of(start, {each.name for each in through})
+            found = self._set_off_by[key] = _SettingOff(words, {each.module for each in through})
+            for effect in self._effects_in(start, words, found.homes).readers(through):
+                if effect[0].sets_attributes or found.may_be_in(effect[0]):
+                    found.effects.append(effect)
+        return found
 
     def _altering_uses(self, place: Place) -> Use:
         """By which uses a definition may be altered."""
@@ -373,24 +403,20 @@ class ImportEffects:
             waiting |= renamed.keys() & more
         return found
 
-    def _effects_in(
-        self, start: str, words: Set[str], homes: Set[str], more_words: Set[str], *, top: bool
-    ) -> _Users[Effect]:
+    def _effects_in(self, start: str, words: Set[str], homes: Set[str], *, top: bool = False) -> _Users[Effect]:
         """What top levels of a closure work on: those of some modules, of all that set attributes, and maybe of others.
 
         Args:
-            words: whoever may name something so counts.
+            words: whoever may name something so counts; with `top`, in what its top level does.
             homes: modules that count.
-            more_words: further words; with `top`, of those in what the top levels do.
         """
         found = self._found_effects.get(start)
         if found is None:
             found = self._found_effects[start] = _FoundEffects()
             self._add_effects(found, (module for module in self.project.closure(start) if module.sets_attributes))
-        for some, is_top in ((words, False), (more_words, top)):
-            new = some - found.words[is_top]
-            found.words[is_top].update(new)
-            self._add_effects(found, _below(self._mentioning(start, top=is_top), new))
+        new = words - found.words[top]
+        found.words[top].update(new)
+        self._add_effects(found, _below(self._mentioning(start, top=top), new))
         own = map(self.project.module, homes - found.modules)
         self._add_effects(found, (module for module in own if module is not None))
         return found.users

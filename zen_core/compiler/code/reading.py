@@ -116,7 +116,8 @@ class _Reader:
             name = node.id
             self._emit(name)
             if type(node.ctx) is _Load:
-                scope.uses[name] = scope.uses.get(name, 0) | use
+                uses = scope.uses
+                uses[name] = uses.get(name, 0) | use
             else:
                 scope.bound.add(name)
         elif kind is _Attribute:
