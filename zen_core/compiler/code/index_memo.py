@@ -115,6 +115,7 @@ def _statement_to_json(item: Statement) -> list[Any]:
     plain = {
         "names": _names_to_json(item.names),
         "words": sorted(item.words),
+        "attributes": sorted(item.attributes),
         "decorators": decorators,
         "runs": runs,
     }
@@ -129,6 +130,7 @@ def _statement_from_json(document: list[Any]) -> Statement:
         lines=(read.lines[0], read.lines[1]),
         names=_names_from_json(read.names),
         words=frozenset(read.words),
+        attributes=frozenset(read.attributes),
         decorators=tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in read.decorators),
         bases=tuple(read.bases),
         runs=None if read.runs is None else _names_from_json(read.runs),

@@ -334,7 +334,8 @@ class Module:
     def _by_word(self, use: Use) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for name, statements in self.index.bound.items():
-            for word in self.definition(name).names.words(use).union(*(item.words for item in statements)):
+            words = self.definition(name).names.words(use).union(*(item.words for item in statements))
+            for word in words.union(*(item.attributes for item in statements)) if use & READS else words:
                 found[word].append(name)
         return found
 

@@ -53,7 +53,8 @@ class Code(NamedTuple):
         bound: the names that it binds where it stands, in no function or class within it.
         made: the names that functions and classes within it bind there, by `global`.
         running: what runs of functions and classes when they are defined: see `what_runs`.
-        texts: its texts, but for documentation, and the names of attributes and keyword arguments.
+        texts: its texts, but for documentation, and the names of keyword arguments and of attributes that it assigns.
+        attributes: the names of attributes that it reads.
     """
 
     form: list[Token]
@@ -61,6 +62,7 @@ class Code(NamedTuple):
     bound: set[str]
     made: set[str]
     texts: list[str]
+    attributes: list[str]
     running: list[ast.expr]
 
 
@@ -85,13 +87,16 @@ def _read(nodes: Iterable[ast.AST], conditions: Iterable[ast.AST], own_class: st
     reader.module.bound.clear()
     reader.read(nodes)
     module = reader.module
-    return Code(reader.tokens, module.names(), module.bound, module.made, reader.texts, reader.running)
+    return Code(
+        reader.tokens, module.names(), module.bound, module.made, reader.texts, reader.attributes, reader.running
+    )
 
 
 class _Reader:
     def __init__(self, own_class: str) -> None:
         self.tokens: list[Token] = []
         self.texts: list[str] = []
+        self.attributes: list[str] = []
         self.running: list[ast.expr] = []
         self._calls = 0
         self._emit = self.tokens.append
@@ -167,9 +172,11 @@ class _Reader:
         while type(inner) is _Attribute:
             parts.append(inner.attr)
             inner = inner.value
-        if type(node.ctx) is not _Load:
+        if type(node.ctx) is _Load:
+            self.attributes += parts
+        else:
+            self.texts += parts
             self._alters(node, scope)
-        self.texts += parts
         if type(inner) is not _Name:
             parts.append("(")
             self._emit(".".join(reversed(parts)))

@@ -56,7 +56,9 @@ class Statement(NamedTuple):
             without its own docstring.
         documentation: digest of a function's own docstring; "" without one.
         names: what it refers to, apart from decorators.
-        words: those in its texts, and the names of attributes and keyword arguments, decorators included.
+        words: those in its texts, and the names of keyword arguments and of attributes that it assigns, decorators
+            included.
+        attributes: the names of attributes that it reads, decorators included.
         decorators: in the order in which they are written.
         bases: dotted names of a class's bases; "" for one that is no name.
         learns_of_subclasses: whether a class has a metaclass, or `__init_subclass__`.
@@ -82,6 +84,7 @@ class Statement(NamedTuple):
     documentation: str
     names: Names
     words: frozenset[str]
+    attributes: frozenset[str]
     decorators: tuple[Decorator, ...] = ()
     bases: tuple[str, ...] = ()
     learns_of_subclasses: bool = False
@@ -126,6 +129,7 @@ def read_statement(position: int, node: ast.stmt, conditions: Sequence[ast.AST])
         documentation="",
         names=read.names,
         words=_words_in(read),
+        attributes=frozenset(read.attributes),
         assigns=hasattr(node, "targets") or hasattr(node, "target"),
         made_by=dotted(value.func) if isinstance(value, ast.Call) else "",
         kept=kept,
@@ -156,6 +160,7 @@ def _read_definition(
         documentation=documentation,
         names=read.names,
         words=_words_in(read, *(item for _, item in decorators)),
+        attributes=frozenset(read.attributes).union(*(item.attributes for _, item in decorators)),
         decorators=tuple(Decorator(path, digest_tokens(item.form), item.names) for path, item in decorators),
         bases=tuple(map(dotted, node.bases)) if isinstance(node, ast.ClassDef) else (),
         learns_of_subclasses=isinstance(node, ast.ClassDef) and _learns_of_subclasses(node),
