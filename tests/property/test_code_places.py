@@ -385,31 +385,6 @@ MODULES = [
     ),
 ]
 
-# What binds N at the top level of a module, in other ways than by an assignment.
-BINDERS = {
-    "a condition": "if (N := 5) > 3:\n    pass\n",
-    "a later condition": "if not __name__:\n    pass\nelif (N := 5):\n    pass\n",
-    "a caught exception": "try:\n    raise ValueError\nexcept (ValueError, (N := 5))[:1]:\n    pass\n",
-    "a default": "def q(a=(N := 5)): pass\n",
-    "an annotation": "def q(a: (N := 5)): pass\n",
-    "a base": "class Q((N := 5) and object): pass\n",
-    "a decorator": "@(N := 5) and (lambda f: f)\ndef q(): pass\n",
-    "a class": "class Q:\n    global N\n    N = 5\n",
-    "a class, over a value": "N = 1\nclass Q:\n    global N\n    N = 5\n",
-    "a function": "def q():\n    global N\n    N = 5\nq()\n",
-    "a loop over globals()": "for k in 'N':\n    globals()[k] = 5\n",
-    "locals()": "locals()['N'] = 5\n",
-    "locals(), over a value": "N = 1\nlocals()['N'] = 5\n",
-}
-BOUND = [
-    case
-    for where, text in BINDERS.items()
-    for case in (
-        beside(f"a name that {where} binds", "return h.N", text, old="5", new="6"),
-        beside(f"its own name that {where} binds", "return h.g()", f"{text}def g(): return N\n", old="5", new="6"),
-    )
-]
-
 BOTH = "import h\nimport k\n"
 APP = """
 class App:
@@ -513,7 +488,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize(
-    "case", [*EXPRESSIONS, *CLASSES, *FUNCTIONS, *NAMES, *MODULES, *BOUND, *ELSEWHERE], ids=lambda case: case.what
+    "case", [*EXPRESSIONS, *CLASSES, *FUNCTIONS, *NAMES, *MODULES, *ELSEWHERE], ids=lambda case: case.what
 )
 def test_what_changes_the_result_changes_the_fingerprint(fingerprints: Ask, tmp_path: Path, case: Case) -> None:
     before = fingerprints(tmp_path / "before", case.files())

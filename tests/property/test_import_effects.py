@@ -304,6 +304,11 @@ STATE = {
         "q.RATE",
         "x = q.put(NUMBER)",
     ),
+    "a module's own name, by exec": (
+        "RATE = 0\ndef put(n):\n    exec(f'global RATE; RATE = {n}', None)\n",
+        "q.RATE",
+        "x = q.put(NUMBER)",
+    ),
     "a name beside a type": ("T = {}\n", 'q.T["a"]', "T, U = q.T, list[int]\nT['a'] = NUMBER"),
 }
 
@@ -331,6 +336,7 @@ STATE |= {
         "__dict__ that is handed on": "def patch(d):\n    d.update(RATE=NUMBER)\nx = patch(q.__dict__)",
         "sys.modules and an argument": "import sys\ndef patch(k, n):\n    setattr(sys.modules['q'], k, n)\n"
         "x = patch('RATE', NUMBER)",
+        "exec with it in a namespace": "x = exec('m.RATE = NUMBER', {'m': q})",
         "__setattr__": "q.__setattr__('RATE', NUMBER)",
         "__setattr__ in a function": "def patch(n):\n    q.__setattr__('RATE', n)\nx = patch(NUMBER)",
         "__setattr__ of object": "def patch(n):\n    object.__setattr__(q, 'RATE', n)\nx = patch(NUMBER)",

@@ -13,7 +13,7 @@ from zen_core.codegen.import_roots import ImportRoots
 from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.live import LiveCode, own_function
-from zen_core.compiler.code.modules import without_collection
+from zen_core.compiler.code.modules import many_syntax_trees
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.defined_at import DEFINED_AT
@@ -29,7 +29,7 @@ def fingerprint_step(function: Callable[..., Any], *, roots: ImportRoots) -> Cod
     return fingerprint_steps({"": function}, roots=roots)[""]
 
 
-@without_collection()
+@many_syntax_trees()
 def fingerprint_steps(
     functions: Mapping[str, Callable[..., Any]], *, roots: ImportRoots, memo: IndexMemo | None = None
 ) -> dict[str, CodeFingerprint]:

@@ -126,7 +126,7 @@ def _statement_from_json(document: list[Any]) -> Statement:
     read = Statement(*document)
     return read._replace(
         bound=tuple(read.bound),
-        made=tuple(read.made),
+        global_names=tuple(read.global_names),
         lines=(read.lines[0], read.lines[1]),
         names=_names_from_json(read.names),
         words=frozenset(read.words),

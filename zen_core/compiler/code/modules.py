@@ -32,11 +32,11 @@ _BETWEEN = r"(?:[\s\\]|#[^\n]*\n)*+"
 _AND_DOT = re.compile(rf"{_BETWEEN}\.")
 _SPELT = re.compile(rf"[.\"']{_BETWEEN}(\w+[(\[]?)")
 _DYNAMIC_IMPORT = re.compile(r"(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']")
+_IDENTIFIER = re.compile(r"\w+")
 _ASCII = bytes(range(128))
-_PUNCTUATION = re.compile(r"[^\w\n]")
-_LARGE = 16 << 20
-_SPACED = bytes(byte if chr(byte).isalnum() or chr(byte) in "_\n" else 32 for byte in range(128)).ljust(256)
-"""Puts a space for every byte that is no part of a word, and no end of a line."""
+_SPACED = bytes(byte if chr(byte).isalnum() or chr(byte) == "_" else 32 for byte in _ASCII).ljust(256)
+"""Puts a space for every byte that is no part of a word."""
+_LARGE_BLOCK = 16 << 20
 _WITHIN_STATEMENT = frozenset(" \t\f)]}#\\")
 _NOT_OF_TOP = tuple(f"{word}{behind}" for word in ("def", "class", "async", "import", "from") for behind in " \t\\.")
 _BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
@@ -97,21 +97,21 @@ class Index:
     def complete(self) -> None:
         """Say that all statements are entered: what nothing else binds, a `global` statement does."""
         for statement in self.statements:
-            for name in statement.made:
+            for name in statement.global_names:
                 if not any(name in other.bound for other in self.bound.get(name, ())):
                     self.bound.setdefault(name, []).append(statement)
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Syntax trees have no cycles, but many nodes: to look for cycles among them takes a fourth of the time."""
+def many_syntax_trees() -> Iterator[None]:
+    """For reading many modules: keeps the collector, and the system's allocator, from work that is in vain."""
     # What parsing a module takes of the heap, glibc gives back to the system, and takes it again for the next one, page
     # by page: a tenth of the time. Not after a larger block was freed; this one is never touched.
-    bytes(_LARGE)
+    bytes(_LARGE_BLOCK)
     if not gc.isenabled():
         yield
         return
-    gc.disable()
+    gc.disable()  # the trees have no cycles, but many nodes: to look for cycles takes a fourth of the time
     try:
         yield
     finally:
@@ -388,7 +388,7 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[_Guarded]:
         elif isinstance(node, ast.If):
             typing = dotted(node.test).endswith("TYPE_CHECKING")
             # A condition counts with what stands below it; and by itself, for what it does: `if fill(TABLE): pass`.
-            if _acts(node.test):
+            if _may_act(node.test):
                 yield _alone(node.test), guards
             below(
                 (node.body, guards if typing else (*guards, node.test)),
@@ -402,14 +402,14 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[_Guarded]:
             caught = [
                 handler.type if handler.type is not None else ast.Constant(value=None) for handler in node.handlers
             ]
-            yield from ((_alone(kind), guards) for kind in caught if _acts(kind))
+            yield from ((_alone(kind), guards) for kind in caught if _may_act(kind))
             handled = [(handler.body, (*guards, kind)) for handler, kind in zip(node.handlers, caught, strict=True)]
             below((node.body, guards), *handled, (node.orelse, guards), (node.finalbody, guards))
         else:
             yield node, guards
 
 
-def _acts(expression: ast.expr) -> bool:
+def _may_act(expression: ast.expr) -> bool:
     """Whether an expression may do something besides having a value."""
     return any(isinstance(inner, (ast.Call, ast.NamedExpr)) for inner in ast.walk(expression))
 
@@ -443,15 +443,11 @@ def _is_in_word(character: str) -> bool:
 
 
 def _words_of(text: str) -> frozenset[str]:
-    return frozenset(_spaced(text).split())
-
-
-def _spaced(text: str) -> str:
-    """A text with spaces in place of all but words and ends of lines. In half of the time that a pattern takes."""
+    """The words of a text. Most are ASCII, where this takes half of the time that a pattern does."""
     data = text.encode(errors="replace")
-    if not text.isascii() and re.search(r"\w", data.translate(None, _ASCII).decode()):
-        return _PUNCTUATION.sub(" ", text)
-    return data.translate(_SPACED).decode()
+    if not text.isascii() and _IDENTIFIER.search(data.translate(None, _ASCII).decode()):
+        return frozenset(_IDENTIFIER.findall(text))
+    return frozenset(data.translate(_SPACED).decode().split())
 
 
 def _is_text(node: ast.stmt) -> bool:

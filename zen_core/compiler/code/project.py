@@ -281,7 +281,7 @@ class Project:
             targets = self.resolve(module, path)
             if targets:
                 links.append([path, *sorted(map(str, targets))])
-            elif around is None and names.uses[path] & ~(READS | TYPES) and self._is_made(module, root):
+            elif around is None and names.uses[path] & ~(READS | TYPES) and self._is_unbound(module, root):
                 places |= dict.fromkeys((Place(module.name, WHOLE), Place(module.name, root)))
             for target in targets:
                 if isinstance(target, Place):
@@ -315,7 +315,7 @@ class Project:
         )
         return Reached(record, tuple(places), frozenset(typed), tuple(externals), tuple(imported), tuple(unfollowed))
 
-    def _is_made(self, module: Module, name: str) -> bool:
+    def _is_unbound(self, module: Module, name: str) -> bool:
         """Whether nothing that can be read binds a name, neither in a module nor in Python: it is made otherwise."""
         if name in module.index.bound or name in module.index.imports or name.startswith("@"):
             return False

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from zen_core.compiler.code.calls import REACHING_FURTHER, follow_call
 from zen_core.compiler.code.forms import Token, constant_token
 from zen_core.compiler.code.layouts import LAYOUTS
 from zen_core.compiler.code.names import (
@@ -25,23 +26,14 @@ from zen_core.compiler.code.names import (
     LOOKING_METHODS,
     OWN_MODULE,
     READS,
-    RUNS_TEXT,
     TYPES,
     Names,
     Use,
 )
 from zen_core.compiler.code.scopes import CALLED, HANDED, LOOKED, TYPED, ModuleScope, Scope
-from zen_core.compiler.code.syntax import deep_recursion, dotted, is_own_class, text_of, what_runs, without_cuts
+from zen_core.compiler.code.syntax import deep_recursion, dotted, text_of, what_runs, without_cuts
 
-_IMPORTERS = frozenset({"import_module", "__import__"})
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
-_REACHES_FURTHER = frozenset(
-    {
-        *(*_IMPORTERS, "__delattr__", "__setattr__", "delattr", "getattr", "hasattr", "locals", "setattr"),
-        *(path.rpartition(".")[2] for path in RUNS_TEXT),
-    }
-)
-_NAMESPACES = frozenset({"globals", "vars"})
 
 
 class Code(NamedTuple):
@@ -51,7 +43,7 @@ class Code(NamedTuple):
         form: its tokens.
         names: what it refers to.
         bound: the names that it binds where it stands, in no function or class within it.
-        made: the names that functions and classes within it bind there, by `global`.
+        global_names: the names that functions and classes within it bind there, by `global`.
         running: what runs of functions and classes when they are defined: see `what_runs`.
         texts: its texts, but for documentation, and the names of keyword arguments and of attributes that it assigns.
         attributes: the names of attributes that it reads.
@@ -60,7 +52,7 @@ class Code(NamedTuple):
     form: list[Token]
     names: Names
     bound: set[str]
-    made: set[str]
+    global_names: set[str]
     texts: list[str]
     attributes: list[str]
     running: list[ast.expr]
@@ -86,9 +78,9 @@ def _read(nodes: Iterable[ast.AST], conditions: Iterable[ast.AST], own_class: st
     reader.read(conditions)
     reader.module.bound.clear()
     reader.read(nodes)
-    module = reader.module
+    module, names = reader.module, reader.module.names()
     return Code(
-        reader.tokens, module.names(), module.bound, module.made, reader.texts, reader.attributes, reader.running
+        reader.tokens, names, module.bound, module.global_names, reader.texts, reader.attributes, reader.running
     )
 
 
@@ -100,8 +92,7 @@ class _Reader:
         self.running: list[ast.expr] = []
         self._calls = 0
         self._emit = self.tokens.append
-        self.module = ModuleScope()
-        self._own_class = own_class
+        self.module = ModuleScope(own_class)
 
     def read(self, nodes: Iterable[ast.AST]) -> None:
         """Read what stands at the top level of a module."""
@@ -176,7 +167,7 @@ class _Reader:
             self.attributes += parts
         else:
             self.texts += parts
-            self._alters(node, scope)
+            self.module.alter(node, scope)
         if type(inner) is not _Name:
             parts.append("(")
             self._emit(".".join(reversed(parts)))
@@ -191,14 +182,6 @@ class _Reader:
             use = READS
         scope.uses[path] = scope.uses.get(path, 0) | use
 
-    def _alters(self, target: Any, scope: Scope) -> None:
-        while isinstance(target, ast.Subscript):
-            target = target.value
-        if path := dotted(target):
-            scope.use(path, ALTERS)
-        if self._own_class and type(target) is _Attribute and is_own_class(target.value):
-            self.module.use(self._own_class, ALTERS)
-
     def _subscript(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(Subscript")
         value, inner = node.value, node.slice
@@ -208,7 +191,7 @@ class _Reader:
             elif dotted(inner) == "__name__":
                 self.module.use(OWN_MODULE, ALTERS)
         if type(node.ctx) is not _Load:
-            self._alters(value, scope)
+            self.module.alter(value, scope)
             self._visit(value, HANDED, scope)
             self._visit(inner, HANDED, scope)
         elif not use & TYPES:
@@ -268,18 +251,18 @@ class _Reader:
             called = function.id
             if called in LOOKING:
                 handed = LOOKED
-            if called in _REACHES_FURTHER:
-                self._reach_further(node, called, called, scope)
+            if called in REACHING_FURTHER:
+                follow_call(node, called, scope, self.module)
         elif kind is _Attribute:
             called = function.attr
             if called in LOOKING_METHODS:
                 used = LOOKED
-            fills, further = called.startswith(ALTERING), called in _REACHES_FURTHER
+            fills, further = called.startswith(ALTERING), called in REACHING_FURTHER
             if (fills or further) and (path := dotted(function)):
                 if fills:
                     scope.use(path.rpartition(".")[0], FILLS)
                 if further:
-                    self._reach_further(node, path, called, scope)
+                    follow_call(node, path, scope, self.module)
         if use & TYPES:  # it is called when the module is imported
             used, handed = TYPED | CALLS, TYPED | HANDS
         self._calls += 1
@@ -296,33 +279,6 @@ class _Reader:
             self._emit(f"{keyword.arg or '**'}=")
             self.texts.append(keyword.arg or "")
             self._visit(keyword.value, use if use & TYPES else HANDED, scope)
-
-    def _reach_further(self, node: ast.Call, path: str, called: str, scope: Scope) -> None:
-        """A call that reaches what its syntax does not show."""
-        first = node.args[0] if node.args else None
-        literal = text_of(first)
-        if called in _IMPORTERS:
-            if literal is not None and not literal.startswith("."):
-                self.module.use(f"@0:{literal}:", READS | ALTERS)  # whatever is done to it then
-                self.module.imported.add((0, literal))
-            else:
-                self.module.unfollowed.append(("", f"{called} with a computed name", node.lineno, ""))
-        elif path in RUNS_TEXT and (called not in _NAMESPACES or not (node.args or node.keywords)):
-            scope.unfollowed.append((path, path, node.lineno, ""))
-            if len(node.args) < 2 and not node.keywords:  # not in a namespace that it is given
-                self.module.use(OWN_MODULE, ALTERS)
-        elif path == "locals" and scope is self.module:
-            self.module.use(OWN_MODULE, ALTERS)
-        elif called in ("getattr", "hasattr") and len(node.args) > 1:
-            inside, name = dotted(node.args[0]), text_of(node.args[1])
-            if inside and name is not None:
-                scope.use(f"{inside}.{name}" if name else inside, HANDED)
-            elif inside and called == "getattr":
-                scope.unfollowed.append((inside, "getattr with a computed name", node.lineno, inside))
-        elif called in ("__delattr__", "__setattr__", "delattr", "setattr", "vars"):
-            for altered in (first, getattr(node.func, "value", None)):  # `object.__setattr__(settings, …)`
-                if altered is not None:
-                    self._alters(altered, scope)
 
     # -- what opens a scope ------------------------------------------------------------------------------------------
 

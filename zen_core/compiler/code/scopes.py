@@ -6,9 +6,12 @@ how names are used, and then hands on what it does not bind.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
+from typing import Any
 
 from zen_core.compiler.code.names import ALTERS, CALLS, HANDS, LOOKS, READS, TYPES, Names, Use
+from zen_core.compiler.code.syntax import dotted, is_own_class
 
 HANDED, LOOKED, CALLED, TYPED = (READS | use for use in (HANDS, LOOKS, CALLS, TYPES))
 
@@ -51,23 +54,34 @@ class ModuleScope(Scope):
     """How names are used at a module's top level, in all that stands there.
 
     Attributes:
+        own_class: the class that methods in it may name by `cls` or `type(self)`; or "".
         imported: modules that the code imports itself, as (level, module).
-        made: names of the module that `global` statements in functions and classes assign.
+        global_names: names of the module that `global` statements in functions and classes assign.
     """
 
-    __slots__ = ("imported", "made")
+    __slots__ = ("global_names", "imported", "own_class")
 
-    def __init__(self) -> None:
+    def __init__(self, own_class: str = "") -> None:
         super().__init__()
+        self.own_class = own_class
         self.imported: set[tuple[int, str]] = set()
-        self.made: set[str] = set()
+        self.global_names: set[str] = set()
+
+    def alter(self, target: Any, scope: Scope) -> None:
+        """Enter that a scope within the module assigns to an attribute, or into what a name stands for."""
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if path := dotted(target):
+            scope.use(path, ALTERS)
+        if self.own_class and isinstance(target, ast.Attribute) and is_own_class(target.value):
+            self.use(self.own_class, ALTERS)
 
     def close(self, scope: Scope, around: Scope) -> None:
         """End a scope within the module: hand on what it does not bind to the one around it."""
         bound, imports, outside, uses = scope.bound, scope.imports, scope.outside, scope.uses
         for name in outside & bound:
             self.use(name, ALTERS)
-            self.made.add(name)
+            self.global_names.add(name)
         bound -= outside
         bound -= scope.around
         around = around.seen_within or around

@@ -49,7 +49,7 @@ class Statement(NamedTuple):
         position: its number within the module.
         kind: `function`, `class`, or `variable` for every other statement.
         bound: the names that it binds, a function's or class's own one first.
-        made: the names that functions and classes within it bind, by `global`.
+        global_names: the names that functions and classes within it bind, by `global`.
         does_more: whether it may do something besides binding them.
         lines: the first line, decorators included, and the last.
         code: digest of Zen's form of it and of the conditions that it stands under, apart from decorators; a function's
@@ -77,7 +77,7 @@ class Statement(NamedTuple):
     position: int
     kind: str
     bound: tuple[str, ...]
-    made: tuple[str, ...]
+    global_names: tuple[str, ...]
     does_more: bool
     lines: tuple[int, int]
     code: str
@@ -122,7 +122,7 @@ def read_statement(position: int, node: ast.stmt, conditions: Sequence[ast.AST])
         position=position,
         kind="variable",
         bound=tuple(sorted(read.bound)),
-        made=tuple(sorted(read.made)),
+        global_names=tuple(sorted(read.global_names)),
         does_more=_may_do_more(node, bool(read.bound)),
         lines=lines_of(node),
         code=digest_tokens(read.form),
@@ -153,7 +153,7 @@ def _read_definition(
         position=position,
         kind="class" if is_class else "function",
         bound=(node.name, *sorted(bound)),
-        made=tuple(sorted(read.made)),
+        global_names=tuple(sorted(read.global_names)),
         does_more=False,
         lines=lines_of(node),
         code=digest_tokens(read.form),
