@@ -22,6 +22,7 @@ from zen_core.codegen.bundle import EMITTED_BY, SIDECAR_SUFFIX
 from zen_core.codegen.output import write_files
 from zen_core.contract.manifest import BEFORE_FOLDER, MANIFEST_FILE
 from zen_core.contract.settings import Settings
+from zen_core.contract.source_code import parse_source
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import CompilationError, DeploymentError
 
@@ -209,7 +210,7 @@ def _dag_ids(path: Path, wanted: str) -> set[str]:
 
 def _ids_in(text: str) -> Iterator[str]:
     try:
-        tree = ast.parse(text)
+        tree = parse_source(text)
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):

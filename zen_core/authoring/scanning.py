@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zen_core.contract.source_code import parse_source
+
 FILES_LOOKED_AT = 2000
 """How many files of a project are read through."""
 _NO_FOLDERS = ("venv", "node_modules", "build", "dist")
@@ -85,7 +87,7 @@ def pipelines_in(file: Path, *, shown: Path | None = None) -> list[FoundPipeline
         text = file.read_bytes()
         if b"zen_core" not in text or b"pipeline" not in text:
             return []
-        tree = ast.parse(text)
+        tree = parse_source(text)
     except (OSError, SyntaxError, ValueError):
         return []
     names = _Names(tree)

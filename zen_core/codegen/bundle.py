@@ -24,6 +24,7 @@ from zen_core.contract.code_bundle import code_digest, digest_of_files
 from zen_core.contract.manifest import SETTINGS_FILE
 from zen_core.contract.secret_files import is_secret_file
 from zen_core.contract.settings import Settings
+from zen_core.contract.source_code import many_syntax_trees
 from zen_core.diagnostics import Diagnostic
 from zen_core.errors import BundleError
 
@@ -123,6 +124,7 @@ def find_local_code(settings: Settings, modules: Iterable[str], *memos: Memo) ->
     return LocalCode(digest_of_files(digests), found.left_out, found.path_by_name, content, (memo, *memos))
 
 
+@many_syntax_trees()
 def _collect(settings: Settings, roots: ImportRoots, modules: Iterable[str], memo: CodeMemo) -> _Collector:
     collector = _Collector(settings, roots, memo)
     if settings.include:

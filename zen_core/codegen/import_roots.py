@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zen_core.contract.settings import Settings
+from zen_core.contract.source_code import parse_source
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -92,10 +93,13 @@ def is_installed(path: Path) -> bool:
 def imported_names(path: Path, package: str) -> Iterator[str]:
     """Every name that the module may import, also inside functions and by `import_module("a literal")`."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=path.name)
-    except (SyntaxError, ValueError, OSError):
+        source = path.read_bytes()
+        tree = parse_source(source, path.name)
+    except (SyntaxError, ValueError, RecursionError, OSError):
         return  # it cannot be imported here either: whoever imports it gets Python's own message
-    for node in ast.walk(tree):
+    # Python takes a name in full-width letters for the same one.
+    may_call = not source.isascii() or b"import_module" in source or b"__import__" in source
+    for node in ast.walk(tree) if may_call else _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,6 +109,17 @@ def imported_names(path: Path, package: str) -> Iterator[str]:
                 yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
         elif isinstance(node, ast.Call):
             yield from _dynamic_import(node)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement of a module, also inside functions: a tenth of its nodes."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            found = getattr(node, field, ())
+            waiting += found if isinstance(found, list) else ()
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -13,11 +13,11 @@ from zen_core.codegen.import_roots import ImportRoots
 from zen_core.compiler.code.effects import ImportEffects
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.live import LiveCode, own_function
-from zen_core.compiler.code.modules import many_syntax_trees
 from zen_core.compiler.code.project import Project
 from zen_core.compiler.code.walk import Walk
 from zen_core.contract.defined_at import DEFINED_AT
 from zen_core.contract.manifest import CodeFingerprint
+from zen_core.contract.source_code import many_syntax_trees
 
 
 def fingerprint_step(function: Callable[..., Any], *, roots: ImportRoots) -> CodeFingerprint:

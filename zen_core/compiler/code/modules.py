@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import gc
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +15,7 @@ from zen_core.compiler.code.names import ALTERS, FILLS, READS, Names, Use, merge
 from zen_core.compiler.code.statements import FUNCTIONS, UNITS, Decorator, Statement, lines_of, read_statement
 from zen_core.compiler.code.syntax import dotted
 from zen_core.contract.canonical import digest_json
+from zen_core.contract.source_code import parse_source
 
 if TYPE_CHECKING:
     from zen_core.compiler.code.index_memo import IndexMemo
@@ -36,7 +35,6 @@ _IDENTIFIER = re.compile(r"\w+")
 _ASCII = bytes(range(128))
 _SPACED = bytes(byte if chr(byte).isalnum() or chr(byte) == "_" else 32 for byte in _ASCII).ljust(256)
 """Puts a space for every byte that is no part of a word."""
-_LARGE_BLOCK = 16 << 20
 _WITHIN_STATEMENT = frozenset(" \t\f)]}#\\")
 _NOT_OF_TOP = tuple(f"{word}{behind}" for word in ("def", "class", "async", "import", "from") for behind in " \t\\.")
 _BY_COMPUTED_NAME = ("setattr", "delattr", "vars", "__dict__")
@@ -102,22 +100,6 @@ class Index:
                     self.bound.setdefault(name, []).append(statement)
 
 
-@contextmanager
-def many_syntax_trees() -> Iterator[None]:
-    """For reading many modules: keeps the collector, and the system's allocator, from work that is in vain."""
-    # What parsing a module takes of the heap, glibc gives back to the system, and takes it again for the next one, page
-    # by page: a tenth of the time. Not after a larger block was freed; this one is never touched.
-    bytes(_LARGE_BLOCK)
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()  # the trees have no cycles, but many nodes: to look for cycles takes a fourth of the time
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 class Module:
     """One module.
 
@@ -127,6 +109,9 @@ class Module:
         text: its source.
         is_package: whether it has submodules.
         memo: knows the top levels that were read before.
+
+    Attributes:
+        is_broken: whether it was found that it cannot be parsed.
     """
 
     def __init__(self, name: str, file: str, text: str, *, is_package: bool, memo: IndexMemo | None = None) -> None:
@@ -137,18 +122,20 @@ class Module:
         self.package = name if is_package else name.rpartition(".")[0]
         self._memo = memo
         self._definitions: dict[str, Definition] = {}
+        self.is_broken = False
 
     def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
         try:
-            return ast.parse(self.text)
+            return parse_source(self.text)
         except (SyntaxError, ValueError, RecursionError):
+            self.is_broken = True
             return ast.Module([], [])
 
     @cached_property
     def index(self) -> Index:
         """The module's top level."""
-        known = self._memo.find(self.name, self._identity) if self._memo is not None else None
+        known = self._memo.find(self.name, self.identity) if self._memo is not None else None
         if known is not None:
             return known
         index = Index()
@@ -165,11 +152,11 @@ class Module:
                             self._add_import(index, inner)
         index.complete()
         if self._memo is not None:
-            self._memo.keep(self.name, self._identity, index)
+            self._memo.keep(self.name, self.identity, index)
         return index
 
     @cached_property
-    def _identity(self) -> str:
+    def identity(self) -> str:
         """The digest of all that what is read depends on."""
         return digest_json("module", [self.package, self.text])
 

@@ -32,6 +32,7 @@ from zen_core.compiler.code.names import (
 )
 from zen_core.compiler.code.scopes import CALLED, HANDED, LOOKED, TYPED, ModuleScope, Scope
 from zen_core.compiler.code.syntax import deep_recursion, dotted, text_of, what_runs, without_cuts
+from zen_core.contract.source_code import parse_expression
 
 _NOT_TYPES = frozenset({"Annotated", "Literal"})
 
@@ -211,10 +212,10 @@ class _Reader:
     def _annotation(self, text: str, scope: Scope) -> None:
         """An annotation that is written as text."""
         try:
-            tree = ast.parse(text.strip(), mode="eval")
+            expression = parse_expression(text.strip())
         except (SyntaxError, ValueError):
             return
-        self._visit(tree.body, TYPED, scope)
+        self._visit(expression, TYPED, scope)
 
     def _annotated(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(AnnAssign")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import io
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from zen_core.contract.code_bundle import code_digest
+from zen_core.contract.source_code import parse_source
 from zen_core.errors import ZenError
 from zen_metadata.query.differences.unified import Line
 from zen_metadata.query.stores import ReadStores
@@ -46,12 +46,10 @@ class SourceFile:
 
     @cached_property
     def _tree(self) -> ast.Module | None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the user's code, which is not being run
-            try:
-                return ast.parse(self.text)
-            except (SyntaxError, ValueError, RecursionError):  # written for a newer Python than this one
-                return None
+        try:
+            return parse_source(self.text)
+        except (SyntaxError, ValueError, RecursionError):  # written for a newer Python than this one
+            return None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """`zen compile`: what it writes and refuses."""
 
 import json
+import os
+import subprocess
+import sys
 
 
 def compile_(project, *arguments, target="airflow"):
@@ -63,6 +66,32 @@ def test_a_file_that_the_bundle_leaves_out_is_told_and_changes_no_byte(project):
     ]
     (package / "weights.bin").unlink()
     assert compile_(project, "--check").exit_code == 0, "it is the same where the file is not"
+
+
+def test_what_python_would_warn_of_in_the_users_code_makes_no_difference(project):
+    pipeline = project.root / f"{project.module}.py"
+    (project.root / "patterns.py").write_text("import words_of_it\n\nDIGIT = '\\d'\n")
+    (project.root / "words_of_it.py").touch()
+    pipeline.write_text(f"import patterns\n{pipeline.read_text()}\n\nassert patterns.DIGIT\n")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZEN"))}
+    outcomes = []
+    for flags in ((), ("-W", "error")):  # the second time Python takes the bytecode: the user's code runs
+        command = [
+            sys.executable,
+            *flags,
+            "-m",
+            "zen_core.cli",
+            "compile",
+            project.ref,
+            "--for",
+            "airflow",
+            "--out",
+            "o",
+        ]
+        check = ["--check"] if flags else []
+        done = subprocess.run([*command, *check], cwd=project.root, env=variables, capture_output=True, text=True)
+        outcomes.append((done.returncode, "<unknown>" in done.stderr))
+    assert outcomes == [(0, False), (0, False)], done.stderr
 
 
 def test_the_ir_can_be_written(project):

@@ -25,6 +25,30 @@ def test_imports_are_followed_through_packages_functions_and_circles(roots):
     assert list(roots.follow_imports(["a"])) == ["a", "b", "b.c", "b.d", "b.e", "g"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if True:\n    pass\nelse:\n    import {}",
+        "for _ in ():\n    pass\nelse:\n    import {}",
+        "while False:\n    import {}",
+        "try:\n    import {}\nexcept ImportError:\n    pass",
+        "try:\n    pass\nexcept ImportError:\n    import {}",
+        "try:\n    pass\nexcept* ImportError:\n    import {}",
+        "try:\n    pass\nfinally:\n    import {}",
+        "try:\n    pass\nexcept ImportError:\n    pass\nelse:\n    from {} import f",
+        "with open('x') as file:\n    import {}",
+        "match 1:\n    case 1:\n        import {}",
+        "class C:\n    async def f(self):\n        async with self:\n            from {} import *",
+        "import importlib\nmodule = [importlib.import_module('{}')]",
+        "def f():\n    return lambda: __import__('{}')",
+        "from importlib import \uff49mport_module\n\uff49mport_module('{}')",
+    ],
+)
+def test_imports_are_found_wherever_they_stand(roots, text):
+    (roots.folders[0] / "a.py").write_text(text.format("b.e"), encoding="utf-8")
+    assert list(roots.follow_imports(["a"])) == ["a", "b", "b.e"]
+
+
 def test_a_module_that_does_not_parse_is_left_to_python(roots):
     assert list(roots.follow_imports(["broken"])) == ["broken"]
 
