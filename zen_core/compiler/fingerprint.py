@@ -39,14 +39,20 @@ def fingerprint_steps(
         memo: knows what was read of the modules before, in other processes.
     """
     effects = ImportEffects(Project(roots, memo))
-    return {key: _fingerprint(function, effects) for key, function in functions.items()}
+    try:
+        return {key: _fingerprint(function, effects) for key, function in functions.items()}
+    finally:
+        if memo is not None:
+            memo.stop_reading_ahead()
 
 
 def _fingerprint(function: Callable[..., Any], effects: ImportEffects) -> CodeFingerprint:
     own = own_function(effects.project, function)
     code = getattr(own, "__code__", None)
     home = effects.project.module_of(code.co_filename) if code is not None else None
-    walk = Walk(effects, home.name if home is not None else "", loaded_at=getattr(own, DEFINED_AT, None))
+    start = home.name if home is not None else ""
+    effects.project.closure(start)  # all that may be read is known before anything is: some of it is read ahead
+    walk = Walk(effects, start, loaded_at=getattr(own, DEFINED_AT, None))
     live = LiveCode(walk)
     live.add_step(own)
     return walk.finish(live.scope)

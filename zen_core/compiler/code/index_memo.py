@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import zen_core
+from zen_core.compiler.code.index_text import from_text, to_text
 from zen_core.compiler.code.modules import Index
-from zen_core.compiler.code.names import Names
-from zen_core.compiler.code.statements import Decorator, Statement
+from zen_core.compiler.code.read_ahead import ReadAhead, Unread, may_read_ahead
 from zen_core.contract.canonical import digest_bytes
 
 MEMO_FILE = "code-index.txt"
 """How its modules are read, and a line for each: its name, its identity, and its top level as JSON, parted by tabs."""
 _MOST_MODULES = 5_000
 """Those that are long gone make room for others."""
+_WORTHWHILE = 600_000
+"""Characters: to read so many takes about twice as long as another process needs to begin."""
 
 
 class IndexMemo:
@@ -33,7 +33,11 @@ class IndexMemo:
         self._file = file
         self._known = _read(file)
         self._used: dict[str, None] = {}
-        self._changed: dict[str, tuple[str, Index]] = {}
+        self._read_here: dict[str, tuple[str, Index]] = {}
+        self._is_changed = False
+        self._unread: dict[str, Unread] = {}
+        self._unread_size = 0
+        self._ahead: ReadAhead | None = None
 
     def find(self, name: str, identity: str) -> Index | None:
         """The top level of a module; None if it is not known.
@@ -42,22 +46,57 @@ class IndexMemo:
             identity: digest of all that the answer depends on.
         """
         self._used[name] = None
+        self._unread.pop(name, None)
+        answer = self._ahead.take(name) if self._ahead is not None else None
+        if answer is not None:
+            self._known[name] = answer
+            self._is_changed = True
         known, document = self._known.get(name, ("", ""))
         if known == identity:
             with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged: it is read again
-                return _from_json(json.loads(document))
+                return from_text(document)
         return None
 
     def keep(self, name: str, identity: str, index: Index) -> None:
         """Remember what was read of a module."""
-        self._changed[name] = identity, index
+        self._read_here[name] = identity, index
+        self._is_changed = True
+
+    def offer(self, module: Unread) -> None:
+        """Say that a module may be asked for. Where many are unknown, another process begins to read them.
+
+        It ends with `stop_reading_ahead`.
+        """
+        if module.name in self._known:  # maybe another text of it; of few modules
+            return
+        if self._ahead is not None:
+            self._ahead.add([module])
+            return
+        self._unread[module.name] = module
+        self._unread_size += module.size
+        if self._unread_size >= _WORTHWHILE and may_read_ahead():
+            with contextlib.suppress(OSError):
+                self._ahead = ReadAhead(self._unread.values())
+            self._forget_unread()
+
+    def stop_reading_ahead(self) -> None:
+        """Whatever is asked for from now on is read by this process."""
+        self._forget_unread()
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _forget_unread(self) -> None:
+        self._unread.clear()
+        self._unread_size = 0
 
     def save(self) -> None:
         """Keep what was read, where there is a place for it: the modules of this process, then those of others."""
-        if not self._changed:
+        if not self._is_changed:
             return
-        for name, (identity, index) in self._changed.items():
-            self._known[name] = identity, json.dumps(_to_json(index))
+        for name, (identity, index) in self._read_here.items():
+            self._known[name] = identity, to_text(index)
+        self._read_here.clear()
         others = [name for name in self._known if name not in self._used]
         kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
@@ -65,7 +104,7 @@ class IndexMemo:
             lines = ("\t".join((name, *found)) for name, found in kept.items())
             temporary.write_text("\n".join((_format(), *lines)), encoding="utf-8")
             temporary.replace(self._file)
-            self._changed.clear()
+            self._is_changed = False
 
 
 @cache
@@ -89,59 +128,3 @@ def _read(file: Path) -> dict[str, tuple[str, str]]:
         return {name: (identity, document) for name, identity, document in parts}
     except (OSError, ValueError):
         return {}
-
-
-def _to_json(index: Index) -> list[Any]:
-    imports = [[name, list(targets)] for name, targets in index.imports.items()]
-    return [[*map(_statement_to_json, index.statements)], imports, index.stars, index.bare]
-
-
-def _from_json(document: list[Any]) -> Index:
-    statements, imports, stars, bare = document
-    index = Index(
-        imports={name: dict.fromkeys(map(tuple, targets)) for name, targets in imports},
-        stars=stars,
-        bare=bare,
-    )
-    for item in statements:
-        index.add(_statement_from_json(item))
-    index.complete()
-    return index
-
-
-def _statement_to_json(item: Statement) -> list[Any]:
-    decorators = [[each.path, each.digest, _names_to_json(each.names)] for each in item.decorators]
-    runs = None if item.runs is None else _names_to_json(item.runs)
-    plain = {
-        "names": _names_to_json(item.names),
-        "words": sorted(item.words),
-        "attributes": sorted(item.attributes),
-        "decorators": decorators,
-        "runs": runs,
-    }
-    return [*item._replace(**plain)]  # type: ignore[arg-type]
-
-
-def _statement_from_json(document: list[Any]) -> Statement:
-    read = Statement(*document)
-    return read._replace(
-        bound=tuple(read.bound),
-        global_names=tuple(read.global_names),
-        lines=(read.lines[0], read.lines[1]),
-        names=_names_from_json(read.names),
-        words=frozenset(read.words),
-        attributes=frozenset(read.attributes),
-        decorators=tuple(Decorator(path, digest, _names_from_json(names)) for path, digest, names in read.decorators),
-        bases=tuple(read.bases),
-        runs=None if read.runs is None else _names_from_json(read.runs),
-        kept_if=tuple(read.kept_if),
-    )
-
-
-def _names_to_json(names: Names) -> list[Any]:
-    return [names.uses, sorted(names.imported), names.unfollowed]
-
-
-def _names_from_json(document: Any) -> Names:
-    uses, imported, unfollowed = document
-    return Names(uses, {(level, module) for level, module in imported}, [tuple(item) for item in unfollowed])

@@ -18,6 +18,7 @@ from zen_core.compiler.code.forms import digest_tokens
 from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.code.modules import Definition, Module
 from zen_core.compiler.code.names import OWN_MODULE, READS, TYPES
+from zen_core.compiler.code.read_ahead import Unread
 from zen_core.compiler.code.statements import Statement
 from zen_core.contract.canonical import digest_json
 from zen_core.contract.manifest import CodeDefinition, Unfollowed
@@ -139,7 +140,10 @@ class Project:
         known, loaded_before = _modules.get((name, str(path)), (None, None))
         if known is not None and known.text == text:
             return known
-        module = Module(name, self._shown(path), text, is_package=path.name == "__init__.py", memo=self._memo)
+        is_package = path.name == "__init__.py"
+        module = Module(name, self._shown(path), text, is_package=is_package, memo=self._memo)
+        if self._memo is not None:
+            self._memo.offer(Unread(len(text), name, is_package, path))
         loaded = getattr(sys.modules.get(name), "__spec__", None)  # another one after a reload
         if known is not None and loaded is not None and loaded is loaded_before:
             self._outdated.add(name)
