@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.report import Figure
 
-MODULES, FUNCTIONS = 98, 22
+MODULES, FUNCTIONS = 100, 22
 REPETITIONS = 5
 LIBRARIES = {
     "alembic": ("from alembic.config import Config", "len(str(Config(str(x)).get_main_option('x')))"),

@@ -260,7 +260,6 @@ class ImportEffects:
 
     def _altering_definitions(self, start: str, place: Place) -> set[Place]:
         """By which definitions a place may be altered: functions and classes that do, its other names, their users."""
-        found: set[Place] = set()
         uses = self._altering_uses(place)
         is_function = self.project.kind_of(place) == "function"
         # `a = b = {}`: what is done to one is done to the other.
@@ -273,14 +272,13 @@ class ImportEffects:
             altering += (*functions.of(place, uses), *variables.of(place, uses if uses == _CONSTANT else uses | HANDS))
             altering += (*functions.of(whole, uses | HANDS), *variables.of(whole, uses | HANDS))
         altering += self._altering_by_computed_names(start, place.module)
-        waiting = {each for each in altering if not self._is_type(each)}
+        waiting = [each for each in {*altering} - {place} if not self._is_type(each)]
+        found = {place, *waiting}
         while waiting:
-            waiting.discard(place)
-            if waiting:
-                each = waiting.pop()
-                found.add(each)
-                waiting |= self._read_by(start, each) - found
-        return found
+            more = self._read_by(start, waiting.pop()) - found
+            found |= more
+            waiting += more
+        return found - {place}
 
     def _read_by(self, start: str, place: Place) -> frozenset[Place]:
         """The definitions that read a place, but for types."""

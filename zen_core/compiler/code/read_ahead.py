@@ -100,12 +100,7 @@ class ReadAhead:
 
     def _hand_out(self) -> None:
         """Hand it some, as long as it has little to do."""
-        while (
-            self._by_size
-            and not self._is_over
-            and len(self._handed) < _AT_ONCE
-            and sum(module.size for module in self._handed) < _CHARACTERS_AT_ONCE
-        ):
+        while self._by_size and not self._is_over and self._has_little_to_do():
             module = self._waiting.pop(heappop(self._by_size)[2], None)
             if module is None:
                 continue
@@ -115,6 +110,10 @@ class ReadAhead:
                 self._requests.write(f"{request}\n".encode())
             except OSError:  # it is gone
                 self._give_up()
+
+    def _has_little_to_do(self) -> bool:
+        count = len(self._handed)
+        return count < 2 or (count < _AT_ONCE and sum(module.size for module in self._handed) < _CHARACTERS_AT_ONCE)
 
     def _receive(self, name: str) -> None:
         """Take what it has answered; wait for it if it is reading this module."""
