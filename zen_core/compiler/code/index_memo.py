@@ -97,8 +97,9 @@ class IndexMemo:
         for name, (identity, index) in self._read_here.items():
             self._known[name] = identity, to_text(index)
         self._read_here.clear()
+        used = [name for name in self._used if name in self._known]  # not those that cannot be parsed
         others = [name for name in self._known if name not in self._used]
-        kept = {name: self._known[name] for name in [*self._used, *others][:_MOST_MODULES]}
+        kept = {name: self._known[name] for name in [*used, *others][:_MOST_MODULES]}
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             lines = ("\t".join((name, *found)) for name, found in kept.items())

@@ -109,9 +109,6 @@ class Module:
         text: its source.
         is_package: whether it has submodules.
         memo: knows the top levels that were read before.
-
-    Attributes:
-        is_broken: whether it was found that it cannot be parsed.
     """
 
     def __init__(self, name: str, file: str, text: str, *, is_package: bool, memo: IndexMemo | None = None) -> None:
@@ -122,14 +119,14 @@ class Module:
         self.package = name if is_package else name.rpartition(".")[0]
         self._memo = memo
         self._definitions: dict[str, Definition] = {}
-        self.is_broken = False
+        self._is_broken = False
 
     def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
         try:
             return parse_source(self.text)
         except (SyntaxError, ValueError, RecursionError):
-            self.is_broken = True
+            self._is_broken = True
             return ast.Module([], [])
 
     @cached_property
@@ -151,9 +148,15 @@ class Module:
                         if isinstance(inner, (ast.Import, ast.ImportFrom)):
                             self._add_import(index, inner)
         index.complete()
-        if self._memo is not None:
+        if self._memo is not None and not self._is_broken:
             self._memo.keep(self.name, self.identity, index)
         return index
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether this Python cannot parse it; another one may."""
+        _ = self.index  # it is known when this was read
+        return self._is_broken
 
     @cached_property
     def identity(self) -> str:

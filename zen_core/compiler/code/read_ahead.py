@@ -146,5 +146,4 @@ def _answer(name: str, is_package: bool, path: str) -> str:
         module = Module(name, "", decode_source(Path(path).read_bytes()), is_package=is_package)
     except (OSError, SyntaxError, UnicodeDecodeError):
         return ""
-    text = to_text(module.index)
-    return "" if module.is_broken else f"{module.identity}\t{text}"
+    return "" if module.is_broken else f"{module.identity}\t{to_text(module.index)}"

@@ -105,6 +105,9 @@ class Walk:
         self._entered.add(module.name)
         if module.name in self.project.unreadable:
             self.note("the file cannot be read", module.file, 1)
+        if module.is_broken:
+            self.note("what this Python cannot parse", module.file, 1)
+            self.record(f"{module.name}:", module.text, "module", module.file)
         outdated = self.project.why_outdated(module, self._loaded_at)
         if outdated:  # what is in memory is not what can be read: its result is nobody else's
             self.note(outdated, module.file, 1)

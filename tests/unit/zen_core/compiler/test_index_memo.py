@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(project: Path) -> tuple[int, dict[str, object]]:
+def look(project: Path) -> tuple[int, dict[str, Any]]:
     """How many texts were parsed for the fingerprints, and the fingerprints."""
     done = subprocess.run([sys.executable, "-c", PRINT], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -120,6 +121,22 @@ def test_what_is_known_makes_no_difference(project: Path) -> None:
     _, found = look(project)
     (project / MEMO).unlink()
     assert look(project)[1] == found
+
+
+def test_a_module_that_this_python_cannot_parse_counts_as_its_text(project: Path) -> None:
+    """It may be written for a newer one, which the step runs on."""
+    flow, newer = project / "flow.py", project / "newer.py"
+    flow.write_text(flow.read_text().replace("return rates", "import newer\n    return newer.f() or rates"))
+    newer.write_text("def f():\n    return 1 if then 2\n")
+    _, found = look(project)
+    assert look(project) == (1, found)
+    assert found["load"][1]["unfollowed"] == [{"what": "what this Python cannot parse", "file": "newer.py", "line": 1}]
+    assert "newer.py" not in {place["file"] for place in found["name"][1]["unfollowed"]}
+
+    newer.write_text("def f():\n    return 1 if then 3\n")
+    _, edited = look(project)
+    assert edited["load"][0] != found["load"][0]
+    assert edited["name"] == found["name"]
 
 
 @pytest.mark.parametrize("damage", ["", "another format", "{format}\nflow", "{format}\nflow\tidentity\t[]\n", b"\xff"])
