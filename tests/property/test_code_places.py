@@ -398,17 +398,18 @@ class App:
 app = App()
 """
 SETS = "import os\nos.environ['H_OF_THESE'] = str(1 + 1)\n"
+PACKAGE = (("pk/__init__.py", ""), ("pk/h.py", SETS))
 READ = "import os\n    return os.environ['H_OF_THESE']"
 ELSEWHERE = [
     put("a module that is imported for what it does", READ, "import h  # h sets H_OF_THESE\n", SETS, "+ 1", "+ 2"),
     put("a name that is imported for what that does", READ, "from h import os as o  # o\n", SETS, "+ 1", "+ 2"),
-    Case(
-        "a module of a package that is imported for what it does",
-        READ,
-        "from pk import h\n",
-        (("pk/__init__.py", ""), ("pk/h.py", SETS)),
-        "+ 1",
-        "+ 2",
+    *(
+        Case(f"a module of a package that {who} imports for what it does", body, before, PACKAGE, "+ 1", "+ 2")
+        for who, body, before in (
+            ("another one", READ, "from pk import h\n"),
+            ("the step", f"from pk import h\n    {READ}", ""),
+            ("the step by another name", f"from pk import h as o\n    {READ}", ""),
+        )
     ),
     spread(
         "a function that is registered with an object",

@@ -135,7 +135,7 @@ class LiveCode:
         if module is None:
             free = [path for path in definition.names.of(READS) if path.partition(".")[0] not in code.co_freevars]
             self._globals(function, free)
-            self._walk.externals.update(name for _, name in definition.names.imported)
+            self._walk.externals.update(name.partition(":")[0] for _, name in definition.names.imported)
             return self._walk.record(shown, [tokens, self._state(function)], "closure")
         self._walk.enter(module)
         reached = self._walk.project.link(module, shown, definition, around={*code.co_freevars})

@@ -50,7 +50,8 @@ class Names:
             - `LOOKS`: it is looked at, outside of annotations: `TABLE["a"]`, `x in TABLE`, `TABLE.get("a")`.
             - `CALLS`: it is called.
             - `HANDS`: it is used in any other way: handed on, assigned. A dict may be altered by that.
-        imported: modules that the code imports itself, as (level, module).
+        imported: modules that the code imports itself, as (level, module); and `module:name` for a name that it imports
+            from one, which may be a module too.
         unfollowed: what reaches further than can be read, with its line; and the name it looks into, or "".
     """
 

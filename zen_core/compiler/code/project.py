@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.util import decode_source, find_spec
@@ -90,6 +92,7 @@ class Project:
         self._by_file: dict[str, Module | None] = {}
         self._reached: dict[tuple[Place, int], Reached] = {}
         self._resolved: dict[tuple[str, str], tuple[Place | str, ...]] = {}
+        self._compiled_in: dict[str, set[str]] = {}
         self._closures: dict[str, tuple[Module, ...]] = {}
         self._counted: dict[tuple[str, tuple[int, ...]], Reached] = {}
         self._main: Module | None = None
@@ -150,6 +153,18 @@ class Project:
         else:
             _modules[name, str(path)] = module, loaded
         return module
+
+    def is_compiled(self, name: str) -> bool:
+        """Whether an extension module of this name lies in the project, for whichever platform."""
+        above, _, own = name.rpartition(".")
+        found = self._compiled_in.get(above)
+        if found is None:
+            found = self._compiled_in[above] = set()
+            for folder in self.roots.folders:
+                with suppress(OSError):
+                    files = os.listdir(folder.joinpath(*above.split(".")))
+                    found.update(file.partition(".")[0] for file in files if file.endswith((".so", ".pyd")))
+        return own in found
 
     def why_outdated(self, module: Module, loaded_at: int | None) -> str:
         """Why this process runs other code than the module's file holds by now; "" if it does not.
@@ -306,9 +321,13 @@ class Project:
             looked_in = self.places(module, [inside] if inside else [])
             if not inside or any(place.name == WHOLE for place in looked_in):
                 unfollowed.append(Unfollowed(what, module.file, line))
-        imported = [module.absolute(level, base) for level, base in sorted(names.imported)]
-        for other in imported:
-            if self.module(other) is None:
+        imported = []
+        for level, written in sorted(names.imported):
+            base, is_from, attribute = written.partition(":")
+            other = module.absolute(level, base) + (f".{attribute}" if is_from else "")
+            if self.module(other) is not None:
+                imported.append(other)
+            elif not is_from or self.is_compiled(other):
                 externals[other] = None
         record = CodeDefinition(
             name,

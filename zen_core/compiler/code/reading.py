@@ -429,6 +429,7 @@ class _Reader:
         module = node.module or ""
         for alias in node.names:
             name = alias.name.replace("*", "")
+            self.module.imported.add((node.level, f"{module}:{name}"))
             self._bind_import(alias.asname or name, f"@{node.level}:{module}:{name}", (node.level, module), scope)
 
     def _bind_import(self, name: str, path: str, module: tuple[int, str], scope: Scope) -> None:

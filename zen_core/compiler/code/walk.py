@@ -84,6 +84,8 @@ class Walk:
                 self._waiting += self.project.whole(module)
             elif place.name in module.index.bound:
                 self.take(self.project.reach(place))
+            elif self.project.is_compiled(f"{place.module}.{place.name}"):
+                self.externals.add(f"{place.module}.{place.name}")
 
     def take(self, reached: Reached) -> None:
         """Count a definition, and reach what it refers to."""
@@ -108,6 +110,8 @@ class Walk:
         if module.is_broken:
             self.note("what this Python cannot parse", module.file, 1)
             self.record(f"{module.name}:", module.text, "module", module.file)
+        if self.project.is_compiled(module.name):  # Python takes that rather than the source
+            self.externals.add(module.name)
         outdated = self.project.why_outdated(module, self._loaded_at)
         if outdated:  # what is in memory is not what can be read: its result is nobody else's
             self.note(outdated, module.file, 1)

@@ -230,6 +230,28 @@ def test_a_file_that_changed_after_it_was_imported_is_nobody_elses_result(tmp_pa
     sys.modules.pop(name)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pack.fast",
+        "from pack.fast import g",
+        "from pack import fast",
+        "from pack import fast as f; f.g(x)",
+        "import pack; pack.fast.g(x)",
+        "from pack import both; both.g(x)",
+    ],
+)
+def test_what_is_compiled_counts_as_a_package_without_a_version(load, line):
+    function, roots = load(f"def f(x):\n    {line}\n    return x\n")
+    pack = roots.folders[0] / "pack"
+    pack.mkdir()
+    for file in ("__init__.py", "fast.cpython-39-darwin.so", "both.py", "both.pyd"):
+        pack.joinpath(file).touch()
+    found = fingerprint_step(function, roots=roots)
+    assert found.imports == ("pack",)
+    assert "fingerprint_case:f" in {definition.name for definition in found.definitions}
+
+
 def test_another_encoding_and_line_endings_are_read_as_python_reads_them(load, tmp_path, monkeypatch):
     digests = set()
     for number, data in enumerate(

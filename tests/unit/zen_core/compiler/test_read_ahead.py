@@ -29,6 +29,7 @@ from zen_core.compiler.code.index_memo import IndexMemo
 from zen_core.compiler.fingerprint import fingerprint_steps
 if "alone" in sys.argv:
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+sys.path.insert(0, os.getcwd())
 function = __import__("flow").reach.function
 parsed, started = [], []
 def listen(event, facts):
