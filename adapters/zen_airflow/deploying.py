@@ -209,11 +209,8 @@ def _dag_ids(path: Path, wanted: str) -> set[str]:
 
 
 def _ids_in(text: str) -> Iterator[str]:
-    try:
-        tree = parse_source(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    for node in ast.walk(tree):
+    tree = parse_source(text)
+    for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Call) and _last_name(node.func) == "DAG":
             yield from _given_id(node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

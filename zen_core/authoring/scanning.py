@@ -87,8 +87,10 @@ def pipelines_in(file: Path, *, shown: Path | None = None) -> list[FoundPipeline
         text = file.read_bytes()
         if b"zen_core" not in text or b"pipeline" not in text:
             return []
-        tree = parse_source(text)
-    except (OSError, SyntaxError, ValueError):
+    except OSError:
+        return []
+    tree = parse_source(text)
+    if tree is None:
         return []
     names = _Names(tree)
     return [

@@ -94,8 +94,10 @@ def imported_names(path: Path, package: str) -> Iterator[str]:
     """Every name that the module may import, also inside functions and by `import_module("a literal")`."""
     try:
         source = path.read_bytes()
-        tree = parse_source(source, path.name)
-    except (SyntaxError, ValueError, RecursionError, OSError):
+    except OSError:
+        return
+    tree = parse_source(source)
+    if tree is None:
         return  # it cannot be imported here either: whoever imports it gets Python's own message
     # Python takes a name in full-width letters for the same one.
     may_call = not source.isascii() or b"import_module" in source or b"__import__" in source

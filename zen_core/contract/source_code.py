@@ -15,26 +15,33 @@ from contextlib import contextmanager
 _LARGE_BLOCK = 16 << 20
 
 
-def parse_source(source: str | bytes, file: str = "<unknown>") -> ast.Module:
-    """The syntax tree of a module.
+def parse_source(source: str | bytes) -> ast.Module | None:
+    """The syntax tree of a module, from its text or the bytes of its file; None if this Python cannot parse it."""
+    try:
+        with _without_warnings():
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: it is nested too deep
+        return None
 
-    Args:
-        source: text, or bytes as they stand in a file.
-        file: its name in error messages.
+
+def parse_expression(source: str) -> ast.expr | None:
+    """The syntax tree of an expression, such as an annotation that is written as text; None for what is none.
 
     Raises:
-        SyntaxError, ValueError, RecursionError: this Python cannot parse it.
+        RecursionError: Python recurses too deep already where this is called.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source, file)
+    try:
+        with _without_warnings():
+            return ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError):
+        return None
 
 
-def parse_expression(source: str) -> ast.expr:
-    """The syntax tree of an expression, such as an annotation that is written as text. Raises as `parse_source`."""
+@contextmanager
+def _without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source, mode="eval").body
+        yield
 
 
 @contextmanager

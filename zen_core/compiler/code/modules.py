@@ -123,11 +123,9 @@ class Module:
 
     def _parse(self) -> ast.Module:
         """The syntax tree; empty for what cannot be parsed: whoever imports it gets Python's own message."""
-        try:
-            return parse_source(self.text)
-        except (SyntaxError, ValueError, RecursionError):
-            self._is_broken = True
-            return ast.Module([], [])
+        tree = parse_source(self.text)
+        self._is_broken = tree is None
+        return tree or ast.Module([], [])
 
     @cached_property
     def index(self) -> Index:

@@ -90,8 +90,8 @@ class ReadAhead:
         """End it."""
         self._give_up()
         self._selector.close()
-        self._process.kill()
-        self._process.__exit__(None, None, None)  # closes the pipes, and waits
+        with self._process:  # closes the pipes, and waits
+            self._process.kill()
 
     def _give_up(self) -> None:
         self._is_over = True

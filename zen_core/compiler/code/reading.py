@@ -211,11 +211,9 @@ class _Reader:
 
     def _annotation(self, text: str, scope: Scope) -> None:
         """An annotation that is written as text."""
-        try:
-            expression = parse_expression(text.strip())
-        except (SyntaxError, ValueError):
-            return
-        self._visit(expression, TYPED, scope)
+        expression = parse_expression(text.strip())
+        if expression is not None:
+            self._visit(expression, TYPED, scope)
 
     def _annotated(self, node: Any, use: Use, scope: Scope) -> None:
         self._emit("(AnnAssign")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from typing import Any
 
@@ -108,7 +109,7 @@ class Walk:
         if module.name in self.project.unreadable:
             self.note("the file cannot be read", module.file, 1)
         if module.is_broken:
-            self.note("what this Python cannot parse", module.file, 1)
+            self.note(f"syntax that Python {sys.version_info[0]}.{sys.version_info[1]} cannot parse", module.file, 1)
             self.record(f"{module.name}:", module.text, "module", module.file)
         if self.project.is_compiled(module.name):  # Python takes that rather than the source
             self.externals.add(module.name)

@@ -46,10 +46,7 @@ class SourceFile:
 
     @cached_property
     def _tree(self) -> ast.Module | None:
-        try:
-            return parse_source(self.text)
-        except (SyntaxError, ValueError, RecursionError):  # written for a newer Python than this one
-            return None
+        return parse_source(self.text)  # None: written for a newer Python than this one
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ def test_imports_are_found_wherever_they_stand(roots, text):
     assert list(roots.follow_imports(["a"])) == ["a", "b", "b.e"]
 
 
-def test_a_module_that_does_not_parse_is_left_to_python(roots):
+@pytest.mark.parametrize("text", ["def (\n", "\0", "-" * 7000 + "1", "a" + ".b" * 5000])
+def test_a_module_that_does_not_parse_is_left_to_python(roots, text):
+    (roots.folders[0] / "broken.py").write_text(text)
     assert list(roots.follow_imports(["broken"])) == ["broken"]
 
 

@@ -130,7 +130,8 @@ def test_a_module_that_this_python_cannot_parse_counts_as_its_text(project: Path
     newer.write_text("def f():\n    return 1 if then 2\n")
     _, found = look(project)
     assert look(project) == (1, found)
-    assert found["load"][1]["unfollowed"] == [{"what": "what this Python cannot parse", "file": "newer.py", "line": 1}]
+    what = f"syntax that Python {sys.version_info[0]}.{sys.version_info[1]} cannot parse"
+    assert found["load"][1]["unfollowed"] == [{"what": what, "file": "newer.py", "line": 1}]
     assert "newer.py" not in {place["file"] for place in found["name"][1]["unfollowed"]}
 
     newer.write_text("def f():\n    return 1 if then 3\n")

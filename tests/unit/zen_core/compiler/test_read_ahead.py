@@ -157,7 +157,7 @@ def test_a_file_that_changes_meanwhile_counts_as_this_process_saw_it(
         (echo "$request"; cat) | {sys.executable} "$@"
     """
     try:
-        found = look(project, python=script(tmp_path, edit))
+        found = look(project, "slowly", python=script(tmp_path, edit))
         assert [path.read_text() != text for path, text in modules.items()].count(True) == 1
     finally:
         for path, text in modules.items():
