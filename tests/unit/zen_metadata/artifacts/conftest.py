@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from zen_metadata.artifacts.store import ArtifactStore
+from zen_metadata.lineage.records import ArtifactRecord
 
 
 @pytest.fixture
@@ -28,6 +29,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     if request.param == "local":
         return ArtifactStore(str(tmp_path / "store"))
     return ArtifactStore(f"memory://{uuid.uuid4()}")
+
+
+@pytest.fixture
+def record_of() -> Callable[..., ArtifactRecord]:
+    """An artifact as the lineage store has it, from what was stored and other values of its fields."""
+
+    def of(stored: object, **fields: object) -> ArtifactRecord:
+        kept = {name: getattr(stored, name) for name in stored.__slots__}
+        return ArtifactRecord(
+            artifact_id="a", project="p", pipeline="churn", name="model", version=3, **{**kept, **fields}
+        )
+
+    return of
 
 
 @pytest.fixture
